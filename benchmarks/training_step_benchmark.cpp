@@ -1,0 +1,74 @@
+// One training step of ablation (a), the plain network on partial labels: the smoke presets' sizes and 32^3
+// at width 32. The peer that does the same work in PyTorch is pytorch_step.py; race.sh times both in one run.
+
+#include <ATen/Parallel.h>
+#include <benchmark/benchmark.h>
+#include <torch/torch.h>
+
+#include <nlohmann/json.hpp>
+
+#include "experiments/registry.h"
+#include "methods/method.h"
+
+namespace totum {
+namespace {
+
+MethodSetup setup_of(const benchmark::State& state) {
+  MethodSetup setup;
+  setup.patch_voxels = {state.range(0), state.range(1), state.range(2)};
+  setup.backbone = {state.range(3), state.range(5)};
+  setup.tasks = {{"ct_a", Modality::ct, {5, 6, 7, 8}},
+                 {"ct_b", Modality::ct, {9, 11, 12, 13}},
+                 {"mr", Modality::mr, {1, 2, 3, 4, 10}}};
+  return setup;
+}
+
+Batch batch_of(const MethodSetup& setup, std::int64_t images) {
+  const auto& patch = setup.patch_voxels;
+  Batch batch;
+  batch.image = (at::arange(images * patch[0] * patch[1] * patch[2], at::kFloat) * 0.01F)
+                    .sin()
+                    .view({images, 1, patch[0], patch[1], patch[2]});
+  batch.atlas = at::full({images, kOrgans, patch[0], patch[1], patch[2]}, 0.1F);
+  batch.label = (at::arange(images * patch[0] * patch[1] * patch[2], at::kLong).floor_divide(997))
+                    .remainder(14)
+                    .view({images, patch[0], patch[1], patch[2]});
+  batch.labelled = at::zeros({images, kOrgans}, at::kBool);
+  for (std::int64_t b = 0; b < images; ++b) {
+    batch.task.push_back(b % 3);
+    const Task& task = setup.tasks[static_cast<std::size_t>(b % 3)];
+    batch.modality.push_back(task.modality);
+    batch.case_id.push_back("case");
+    for (const std::int64_t c : task.organs) batch.labelled[b][c - 1] = true;
+  }
+  return batch;
+}
+
+void training_step(benchmark::State& state, const char* options) {
+  at::set_num_threads(2);
+  const MethodSetup setup = setup_of(state);
+  const auto method =
+      find_method("proposed").make(setup, JsonReader(nlohmann::json::parse(options), "options"));
+  const Batch batch = batch_of(setup, state.range(4));
+  method->train_step(batch, {0, 0, 0, 10});  // makes oneDNN's kernels and the optimiser's state
+  for (auto _ : state) benchmark::DoNotOptimize(method->train_step(batch, {0, 1, 5, 10}));
+  state.counters["patches_per_s"] =
+      benchmark::Counter(static_cast<double>(state.range(4)), benchmark::Counter::kIsIterationInvariantRate);
+}
+
+void sizes(benchmark::internal::Benchmark* b) {
+  b->ArgNames({"D", "H", "W", "width", "batch", "stem_stride"});
+  b->Args({32, 32, 48, 16, 2, 2});
+  b->Args({32, 56, 56, 16, 2, 2});
+  b->Args({32, 32, 32, 32, 2, 1});
+  b->Unit(benchmark::kMillisecond)->UseRealTime();
+}
+
+BENCHMARK_CAPTURE(training_step, ablation_a, R"({"aprn": false})")->Apply(sizes);
+BENCHMARK_CAPTURE(training_step, ablation_c, R"({"aprn_network": {"base": 8}, "ramp": {"from": 0, "to": 0}})")
+    ->Apply(sizes);
+
+}  // namespace
+}  // namespace totum
+
+BENCHMARK_MAIN();

@@ -1,0 +1,104 @@
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include <filesystem>
+#include <memory>
+#include <nlohmann/json.hpp>
+#include <string>
+
+#include "cli/commands.h"
+#include "core/error.h"
+#include "evaluation/cell_summary.h"
+#include "evaluation/evaluate_folder.h"
+#include "experiments/resources.h"
+
+namespace totum {
+
+namespace {
+
+using nlohmann::json;
+
+struct Arguments {
+  std::string labels, predictions, split, out, name = "predictions";
+  bool allow_missing = false, as_json = false;
+
+  [[nodiscard]] std::filesystem::path scores() const { return std::filesystem::path(out) / "scores.csv"; }
+};
+
+// Dice of the cells that have a score.
+json cells_of(const FolderScores& result) {
+  json cells = json::array();
+  for (const Modality modality : {Modality::ct, Modality::mr}) {
+    for (const Relation relation : {Relation::intra, Relation::cross}) {
+      const CellFilter filter{modality, relation, "dice", "native"};
+      const auto summary = summarise_cell(patients_of_cell(result.scores, filter), 10000, 0, 1);
+      if (!summary) continue;
+      cells.push_back({{"modality", to_string(modality)},
+                       {"relation", relation == Relation::intra ? "intra" : "cross"},
+                       {"patients", summary->patients},
+                       {"mean_over_organs", summary->mean_over_organs},
+                       {"bca95", {summary->bca_over_organs.low, summary->bca_over_organs.high}},
+                       {"hallucinations", hallucinations(result.scores, filter)}});
+    }
+  }
+  return cells;
+}
+
+void print_text(const json& summary) {
+  for (const json& cell : summary.at("cells")) {
+    fmt::print("{} {}-modal: Dice {:.4f} (mean over organs; 95 % interval {:.4f} to {:.4f}), {} patients\n",
+               cell.at("modality").get<std::string>(), cell.at("relation").get<std::string>(),
+               cell.at("mean_over_organs").get<double>(), cell.at("bca95").at(0).get<double>(),
+               cell.at("bca95").at(1).get<double>(), cell.at("patients").get<std::int64_t>());
+  }
+  fmt::print("{}\n", summary.at("scores").get<std::string>());
+}
+
+void evaluate(const Arguments& a, int& exit_status) {
+  const Split split = read_split(a.split.empty() ? split_file("amos22") : std::filesystem::path(a.split));
+  const FolderScores result = evaluate_folder(a.labels, a.predictions, split, a.name);
+  const std::string missing = fmt::format("no prediction for {} of {} cases: {}", result.missing.size(),
+                                          static_cast<std::int64_t>(result.missing.size()) + result.cases,
+                                          fmt::join(result.missing, ", "));
+  if (!result.missing.empty() && !a.allow_missing) {
+    throw DataError(missing + ". Add them to " + a.predictions + ", or pass --allow-missing", true);
+  }
+  write_scores(a.scores(), result.scores);
+  const json summary{{"cases", result.cases},
+                     {"scores", a.scores().string()},
+                     {"cells", cells_of(result)},
+                     {"missing", result.missing},
+                     {"without_reference", result.without_reference}};
+  if (a.as_json) {
+    fmt::print("{}\n", summary.dump(2));
+  } else {
+    print_text(summary);
+  }
+  if (!result.without_reference.empty()) {
+    fmt::print(stderr, "totum: predictions without a reference, not scored: {}\n",
+               fmt::join(result.without_reference, ", "));
+  }
+  if (result.missing.empty()) return;
+  fmt::print(stderr, "totum: {}\n", missing);
+  exit_status = 1;
+}
+
+}  // namespace
+
+void add_evaluate_command(CLI::App& app, int& exit_status) {
+  auto a = std::make_shared<Arguments>();
+  auto* command = app.add_subcommand("evaluate", "Score any program's label maps against reference labels");
+  command->add_option("--labels", a->labels, "Folder of reference label maps (CASE.nii.gz)")->required();
+  command->add_option("--predictions", a->predictions, "Folder of predicted label maps (CASE.nii.gz)")
+      ->required();
+  command->add_option("--split", a->split,
+                      "Split that says which organs are labelled in which modality (default: amos22.csv)");
+  command->add_option("--out", a->out, "Folder for scores.csv")->required();
+  command->add_option("--name", a->name, "What the column `run` says")->capture_default_str();
+  command->add_flag("--allow-missing", a->allow_missing,
+                    "Score what is there although predictions are missing");
+  command->add_flag("--json", a->as_json, "Print the summary as JSON");
+  command->callback([a, &exit_status] { evaluate(*a, exit_status); });
+}
+
+}  // namespace totum

@@ -1,0 +1,41 @@
+#include <fmt/format.h>
+
+#include <filesystem>
+#include <memory>
+#include <string>
+
+#include "cli/commands.h"
+#include "cli/report_arguments.h"
+#include "reports/render.h"
+#include "reports/report.h"
+
+namespace totum {
+
+void add_report_command(CLI::App& app, int& exit_status) {
+  struct Arguments {
+    std::string runs, out;
+    std::vector<std::string> tables;
+  };
+  auto arguments = std::make_shared<Arguments>();
+  auto* command = app.add_subcommand("report", "Make the report of stored runs (OUT/runs/PRESET)");
+  command->add_option("RUNS", arguments->runs, "Folder with the runs, one folder for each method")
+      ->required();
+  command->add_option("--out", arguments->out, "Folder for report.json, report.md, tables/")->required();
+  command->add_option("--tables", arguments->tables, "Tables to make (default: table1,table2)")
+      ->delimiter(',');
+  command->callback([arguments, &exit_status] {
+    const ReportInput input = read_runs(arguments->runs, read_tables(arguments->tables));
+    const auto report = make_report(input, published_numbers(), {});
+    write_report(arguments->out, report);
+    fmt::print("{}\n\n", report.at("size").get<std::string>());
+    for (const auto& table : report.at("tables")) fmt::print("{}\n", render_text_table(table));
+    fmt::print("{}\n", (std::filesystem::path(arguments->out) / "report.md").string());
+    for (const auto& failure : report.at("failures")) {
+      fmt::print(stderr, "totum: {}: {}\n", failure.at("folder").get<std::string>(),
+                 failure.at("reason").get<std::string>());
+      exit_status = 1;
+    }
+  });
+}
+
+}  // namespace totum

@@ -1,0 +1,185 @@
+#include "data/prepare.h"
+
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include <algorithm>
+#include <atomic>
+#include <mutex>
+#include <nlohmann/json.hpp>
+
+#include "core/error.h"
+#include "core/files.h"
+#include "core/interrupt.h"
+#include "core/log.h"
+#include "core/parallel.h"
+#include "core/sha256.h"
+#include "data/nifti.h"
+
+namespace totum {
+
+namespace {
+
+namespace fs = std::filesystem;
+
+constexpr const char* kCacheVersion = "totum-cache-1";
+
+// What stays the same while a file is not rewritten.
+std::string state_of(const fs::path& file) {
+  std::error_code error;
+  const auto size = fs::file_size(file, error);
+  const auto changed = fs::last_write_time(file, error).time_since_epoch().count();
+  if (error) throw DataError(fmt::format("{}: can't be read: {}", file.string(), error.message()));
+  return fmt::format("{} {}", size, changed);
+}
+
+nlohmann::json read_memory(const fs::path& path) {
+  if (!fs::exists(path)) return nlohmann::json::object();
+  const auto memory = nlohmann::json::parse(read_file(path), nullptr, false);
+  return memory.is_object() ? memory
+                            : nlohmann::json::object();  // only a shortcut: what is unreadable is made again
+}
+
+struct CasePlan {
+  std::string case_id;
+  DatasetCase files;
+  Modality modality;
+  fs::path cache_file;
+};
+
+PreprocessedCase preprocess_case(const CasePlan& plan, const PreprocessConfig& config) {
+  const ImageVolume image = read_image(plan.files.image);
+  std::optional<LabelMap> label;
+  if (!plan.files.label.empty()) label = read_label(plan.files.label);
+  try {
+    return preprocess(image, label, plan.modality, config);
+  } catch (const DataError& error) {
+    throw DataError(fmt::format("{}: {}", plan.files.label.string(), error.what()));
+  }
+}
+
+PreparedCase open_or_make(const CasePlan& plan, const PreprocessConfig& config) {
+  if (fs::exists(plan.cache_file)) {
+    try {
+      return {plan.case_id, plan.cache_file};
+    } catch (const DataError& error) {  // the source is still there, so the cache can be mended
+      log_warning(fmt::format("{}; making it again", error.what()));
+    }
+  }
+  write_prepared_case(plan.cache_file, preprocess_case(plan, config));
+  return {plan.case_id, plan.cache_file};
+}
+
+std::vector<CasePlan> plan_cases(const Dataset& dataset, const Split& split, const PreprocessConfig& config,
+                                 const fs::path& cache, int threads, std::string& data_sha256) {
+  std::vector<fs::path> files;
+  for (const SplitCase& c : split.cases) {
+    if (!dataset.cases.contains(c.case_id)) {
+      throw DataError(fmt::format("{}: no image of case {}", dataset.folder.string(), c.case_id), true);
+    }
+    const DatasetCase& found = dataset.cases.at(c.case_id);
+    files.push_back(found.image);
+    if (!found.label.empty()) files.push_back(found.label);
+  }
+  const auto hashes = hash_files(files, cache, threads);
+  std::vector<CasePlan> plans;
+  std::string all;
+  for (const SplitCase& c : split.cases) {
+    const DatasetCase& found = dataset.cases.at(c.case_id);
+    const Modality modality = split.task_of(c).modality;
+    const std::string key =
+        sha256(fmt::format("{} {} {} {} {}", kCacheVersion, hashes.at(found.image.string()),
+                           found.label.empty() ? "-" : hashes.at(found.label.string()), to_string(modality),
+                           to_json(config).dump()));
+    all += c.case_id + key;
+    plans.push_back({c.case_id, found, modality, cache / "cases" / (key + ".safetensors")});
+  }
+  data_sha256 = sha256(all);
+  return plans;
+}
+
+Atlas open_or_make_atlas(const PreparedDataset& prepared, const fs::path& cache) {
+  std::vector<AtlasCase> cases;
+  std::string key = std::string(kCacheVersion) + " atlas " + prepared.data_sha256;
+  for (const SplitCase& c : prepared.split.in(Subset::train)) {
+    const Task& task = prepared.split.task_of(c);
+    cases.push_back({&prepared.at(c.case_id), task.organs});
+    key += fmt::format(" {} {}", c.case_id, fmt::join(task.organs, ","));
+  }
+  const fs::path path = cache / "atlas" / (sha256(key) + ".safetensors");
+  if (fs::exists(path)) {
+    try {
+      return read_atlas(path);
+    } catch (const DataError& error) {
+      log_warning(fmt::format("{}; making it again", error.what()));
+    }
+  }
+  const Atlas atlas = make_atlas(cases);
+  write_atlas(path, atlas);
+  return atlas;
+}
+
+}  // namespace
+
+std::map<std::string, std::string> hash_files(const std::vector<fs::path>& files, const fs::path& cache,
+                                              int threads) {
+  const fs::path memory_path = cache / "file-hashes.json";
+  nlohmann::json memory = read_memory(memory_path);
+  std::vector<std::string> state(files.size());
+  std::vector<std::string> hash(files.size());
+  std::atomic<bool> changed{false};
+  parallel_for(static_cast<std::int64_t>(files.size()), threads, [&](std::int64_t item) {
+    const auto i = static_cast<std::size_t>(item);
+    state[i] = state_of(files[i]);
+    const auto known = memory.find(fs::absolute(files[i]).string());
+    if (known != memory.end() && known->is_object() && known->value("state", nlohmann::json()) == state[i]) {
+      const nlohmann::json remembered = known->value("sha256", nlohmann::json());
+      if (remembered.is_string()) hash[i] = remembered.get<std::string>();
+    }
+    if (hash[i].empty()) {
+      hash[i] = sha256_of_file(files[i]);
+      changed = true;
+    }
+  });
+  std::map<std::string, std::string> hashes;
+  for (std::size_t i = 0; i < files.size(); ++i) {
+    hashes[files[i].string()] = hash[i];
+    memory[fs::absolute(files[i]).string()] = {{"state", state[i]}, {"sha256", hash[i]}};
+  }
+  if (changed) write_file_atomically(memory_path, memory.dump(1));
+  return hashes;
+}
+
+PreparedDataset prepare_dataset(const Dataset& dataset, const Split& split, const PreprocessConfig& config,
+                                const fs::path& cache, int threads, Progress& progress) {
+  PreparedDataset prepared{split, {}, {}, ""};
+  const auto plans = plan_cases(dataset, split, config, cache, threads, prepared.data_sha256);
+  for (const fs::path& part : {cache, cache / "cases", cache / "atlas"}) remove_stale_temporaries(part);
+  std::mutex mutex;
+  std::vector<std::string> faults;
+  progress.start(fmt::format("preparing {} cases", plans.size()), static_cast<std::int64_t>(plans.size()));
+  std::int64_t done = 0;
+  parallel_for(static_cast<std::int64_t>(plans.size()), threads, [&](std::int64_t i) {
+    stop_if_interrupted("run the same command again to continue");
+    const CasePlan& plan = plans[static_cast<std::size_t>(i)];
+    try {
+      PreparedCase opened = open_or_make(plan, config);
+      const std::lock_guard lock(mutex);
+      prepared.cases.emplace(plan.case_id, std::move(opened));
+      progress.update(++done, plan.case_id);
+    } catch (const DataError& error) {
+      const std::lock_guard lock(mutex);
+      faults.emplace_back(error.what());
+    }
+  });
+  if (!faults.empty()) {
+    std::sort(faults.begin(), faults.end());
+    throw DataError(
+        fmt::format("{} case(s) can't be prepared:\n  {}", faults.size(), fmt::join(faults, "\n  ")));
+  }
+  progress.finish();
+  prepared.atlas = open_or_make_atlas(prepared, cache);
+  return prepared;
+}
+
+}  // namespace totum

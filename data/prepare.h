@@ -1,0 +1,36 @@
+#pragma once
+// From a dataset and a split to preprocessed cases and the atlas, through the cache.
+
+#include <filesystem>
+#include <map>
+#include <string>
+
+#include "core/progress.h"
+#include "data/atlas.h"
+#include "data/case_cache.h"
+#include "data/dataset.h"
+#include "data/split.h"
+
+namespace totum {
+
+struct PreparedDataset {
+  Split split;
+  std::map<std::string, PreparedCase> cases;  // every case of the split
+  Atlas atlas;
+  std::string data_sha256;  // over the bytes of all images and labels and the preprocessing settings
+
+  [[nodiscard]] const PreparedCase& at(const std::string& case_id) const { return cases.at(case_id); }
+};
+
+/// Preprocesses what the cache lacks, `threads` cases at once, and opens everything. A cache file is named by
+/// the hash of image bytes, label bytes, modality, settings and format version; a damaged one is made again
+/// with a warning. May be interrupted and repeated at any time; several processes may share a cache. Faults
+/// of all cases are collected and thrown as one DataError.
+PreparedDataset prepare_dataset(const Dataset& dataset, const Split& split, const PreprocessConfig& config,
+                                const std::filesystem::path& cache, int threads, Progress& progress);
+
+/// SHA-256 of files, remembered in `cache`/file-hashes.json by path, size and time of change.
+std::map<std::string, std::string> hash_files(const std::vector<std::filesystem::path>& files,
+                                              const std::filesystem::path& cache, int threads);
+
+}  // namespace totum

@@ -1,0 +1,179 @@
+#include "data/sampler/patch_sampler.h"
+
+#include <ATen/ATen.h>
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cmath>
+#include <cstring>
+#include <utility>
+
+#include "core/error.h"
+#include "core/random.h"
+
+namespace totum {
+
+namespace {
+
+using ClassTable = std::array<bool, kOrgans + 1>;  // by class index
+
+ClassTable labelled_table(const std::vector<std::int64_t>& organs) {
+  ClassTable table{};
+  for (const std::int64_t organ : organs) table[static_cast<std::size_t>(organ)] = true;
+  return table;
+}
+
+// The start that puts a random voxel of a labelled organ as near to the patch's centre as the image allows.
+std::optional<Shape3> foreground_start(const PreparedCase& image, const ClassTable& labelled,
+                                       const Shape3& patch, RandomStream& random) {
+  const auto label = image.label();
+  const auto is_foreground = [&](std::uint8_t value) {
+    return labelled[std::min<std::size_t>(value, kOrgans)] && value > 0;
+  };
+  const auto count = std::count_if(label.begin(), label.end(), is_foreground);
+  if (count == 0) return std::nullopt;
+  std::int64_t wanted = random.below(count);
+  std::int64_t index = 0;
+  for (; !is_foreground(label[static_cast<std::size_t>(index)]) || wanted-- > 0; ++index) {
+  }
+  const Shape3 shape = image.shape();
+  const Shape3 voxel{index / (shape[1] * shape[2]), index / shape[2] % shape[1], index % shape[2]};
+  Shape3 start{};
+  for (std::size_t a = 0; a < 3; ++a) {
+    start[a] =
+        std::clamp<std::int64_t>(voxel[a] - patch[a] / 2, 0, std::max<std::int64_t>(shape[a] - patch[a], 0));
+  }
+  return start;
+}
+
+// Calls copy(patch row, image row, voxels) for every row (y,z) of the patch that lies inside the image.
+template <class Copy>
+void for_each_row(const Shape3& shape, const Shape3& start, const Shape3& patch, const Copy& copy) {
+  const std::int64_t width = std::min(patch[2], shape[2] - start[2]);
+  for (std::int64_t z = 0; z < std::min(patch[0], shape[0] - start[0]); ++z) {
+    for (std::int64_t y = 0; y < std::min(patch[1], shape[1] - start[1]); ++y) {
+      copy((z * patch[1] + y) * patch[2], ((start[0] + z) * shape[1] + start[1] + y) * shape[2] + start[2],
+           width);
+    }
+  }
+}
+
+}  // namespace
+
+SamplerConfig read_sampler_config(JsonReader json) {
+  SamplerConfig config;
+  json.optional("patch_voxels", config.patch_voxels, multiple_of(16));
+  json.optional("batch_size", config.batch_size, at_least(2));
+  json.optional("foreground_fraction", config.foreground_fraction, between(0.0, 1.0));
+  json.no_more_keys();
+  return config;
+}
+
+nlohmann::json to_json(const SamplerConfig& config) {
+  return {{"patch_voxels", config.patch_voxels},
+          {"batch_size", config.batch_size},
+          {"foreground_fraction", config.foreground_fraction}};
+}
+
+Shape3 crop_start(const PreparedCase& image, const std::vector<std::int64_t>& labelled_organs,
+                  const SamplerConfig& config, std::uint64_t seed, std::int64_t epoch) {
+  RandomStream random(seed, "crop", static_cast<std::uint64_t>(epoch), derive_seed(0, image.case_id()));
+  const Shape3 shape = image.shape();
+  Shape3 start{};
+  for (std::size_t a = 0; a < 3; ++a) {
+    start[a] = random.below(std::max<std::int64_t>(shape[a] - config.patch_voxels[a], 0) + 1);
+  }
+  if (config.foreground_fraction > 0 && random.chance(config.foreground_fraction)) {
+    return foreground_start(image, labelled_table(labelled_organs), config.patch_voxels, random)
+        .value_or(start);
+  }
+  return start;
+}
+
+PatchSampler::PatchSampler(const PreparedDataset& data, const SamplerConfig& config, std::uint64_t seed,
+                           const std::vector<std::int64_t>& tasks, const std::string& part)
+    : data_(data),
+      config_(config),
+      seed_(seed),
+      stream_(derive_seed(0, part)),
+      cases_(data.split.in(Subset::train)) {
+  if (!tasks.empty()) {
+    std::erase_if(cases_, [&](const SplitCase& c) {
+      return std::find(tasks.begin(), tasks.end(), c.task) == tasks.end();
+    });
+  }
+  if (cases_.empty()) {
+    throw DataError(fmt::format("split {}: no training case{}", data.split.name,
+                                part.empty() ? "" : " for part \"" + part + "\" of the method"),
+                    true);
+  }
+  // Not the file's order: a split whose rows are sorted otherwise gives the same training.
+  std::sort(cases_.begin(), cases_.end(),
+            [](const SplitCase& a, const SplitCase& b) { return a.case_id < b.case_id; });
+}
+
+std::int64_t PatchSampler::iterations(std::int64_t epochs) const {
+  const double steps = static_cast<double>(epochs * cases()) / static_cast<double>(config_.batch_size);
+  return std::max<std::int64_t>(1, std::llround(steps));
+}
+
+std::int64_t PatchSampler::epoch(std::int64_t iteration) const {
+  return iteration * config_.batch_size / cases();
+}
+
+PatchSampler::Place PatchSampler::place(std::int64_t position) const {
+  const std::int64_t epoch = position / cases();
+  RandomStream random(seed_, "order", static_cast<std::uint64_t>(epoch), stream_);
+  const auto order = random.permutation(cases());
+  const auto index = order[static_cast<std::size_t>(position % cases())];
+  return {epoch, &cases_[static_cast<std::size_t>(index)]};
+}
+
+void PatchSampler::fill(Batch& batch, std::int64_t slot, const Place& place) const {
+  const PreparedCase& image = data_.at(place.sample->case_id);
+  const Task& task = data_.split.task_of(*place.sample);
+  const Shape3& patch = config_.patch_voxels;
+  const Shape3 start = crop_start(image, task.organs, config_, seed_, place.epoch);
+  const std::int64_t voxels = patch[0] * patch[1] * patch[2];
+  float* image_out = batch.image.data_ptr<float>() + slot * voxels;
+  std::int64_t* label_out = batch.label.data_ptr<std::int64_t>() + slot * voxels;
+  std::fill_n(image_out, voxels, image.padding());
+  const ClassTable labelled = labelled_table(task.organs);
+  for_each_row(image.shape(), start, patch, [&](std::int64_t to, std::int64_t from, std::int64_t width) {
+    std::memcpy(image_out + to, image.image().data() + from, static_cast<std::size_t>(width) * sizeof(float));
+    for (std::int64_t x = 0; x < width; ++x) {
+      const std::uint8_t value = image.label()[static_cast<std::size_t>(from + x)];
+      label_out[to + x] = value <= kOrgans && labelled[value] ? value : 0;  // the others are erased here
+    }
+  });
+  atlas_patch(data_.atlas, image.shape(), start, patch,
+              batch.atlas.data_ptr<float>() + slot * kOrgans * voxels);
+  bool* labelled_out = batch.labelled.data_ptr<bool>() + slot * kOrgans;
+  std::copy(labelled.begin() + 1, labelled.end(), labelled_out);
+  batch.modality.push_back(task.modality);
+  batch.task.push_back(place.sample->task);
+  batch.case_id.push_back(place.sample->case_id);
+}
+
+Batch PatchSampler::batch(std::int64_t iteration) const {
+  const std::int64_t size = config_.batch_size;
+  const auto [depth, height, width] = config_.patch_voxels;
+  Batch batch;
+  batch.image = at::empty({size, 1, depth, height, width}, at::kFloat);
+  batch.label = at::zeros({size, depth, height, width}, at::kLong);
+  batch.labelled = at::empty({size, kOrgans}, at::kBool);
+  batch.atlas = at::empty({size, kOrgans, depth, height, width}, at::kFloat);
+  for (std::int64_t slot = 0; slot < size; ++slot) fill(batch, slot, place(iteration * size + slot));
+  return batch;
+}
+
+Batch BatchPrefetcher::batch(std::int64_t iteration) {
+  Batch current = next_ == iteration && future_.valid() ? future_.get() : sampler_.batch(iteration);
+  next_ = iteration + 1;
+  if (next_ < end_) {
+    future_ = std::async(std::launch::async, [this, i = next_] { return sampler_.batch(i); });
+  }
+  return current;
+}
+
+}  // namespace totum

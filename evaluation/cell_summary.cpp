@@ -1,0 +1,238 @@
+#include "evaluation/cell_summary.h"
+
+#include <algorithm>
+#include <array>
+#include <cmath>
+
+#include "core/parallel.h"
+#include "core/random.h"
+
+namespace totum {
+
+namespace {
+
+constexpr double kConfidence = 0.95;
+
+bool is_value_of(const Score& score, const CellFilter& filter) {
+  return score.value && score.modality == filter.test_modality && score.relation == filter.relation &&
+         score.metric == filter.metric && score.grid == filter.grid;
+}
+
+// The published code scores organs that are not there with 0, predicted or not.
+bool leaves_nothing_out(const CellFilter& filter) { return filter.metric == "dice_published"; }
+
+struct CellMeans {
+  double pooled = 0;       // over (patient, organ) pairs
+  double over_organs = 0;  // of the organs' means
+};
+
+// The patients as plain arrays, since the bootstrap adds them up ten thousand times.
+class FlatPatients {
+ public:
+  explicit FlatPatients(const std::vector<PatientScores>& patients) {
+    for (const PatientScores& patient : patients) {
+      Row row;
+      row.sum = patient.sum();
+      row.count = static_cast<double>(patient.by_organ.size());
+      for (const auto& [organ, value] : patient.by_organ) {
+        row.values.at(static_cast<std::size_t>(organ - 1)) = value;
+        row.scored.at(static_cast<std::size_t>(organ - 1)) = 1;
+      }
+      rows_.push_back(row);
+    }
+  }
+
+  [[nodiscard]] CellMeans resampled(RandomStream& random) const {
+    Row total;
+    const auto n = static_cast<std::int64_t>(rows_.size());
+    for (std::int64_t i = 0; i < n; ++i) total.add(rows_[static_cast<std::size_t>(random.below(n))], 1);
+    return total.means();
+  }
+
+  /// Needs two patients or more.
+  [[nodiscard]] std::vector<CellMeans> leave_one_out() const {
+    Row total;
+    for (const Row& row : rows_) total.add(row, 1);
+    std::vector<CellMeans> left_out;
+    for (const Row& row : rows_) {
+      Row rest = total;
+      rest.add(row, -1);
+      left_out.push_back(rest.means());
+    }
+    return left_out;
+  }
+
+ private:
+  struct Row {
+    double sum = 0, count = 0;
+    std::array<double, kOrgans> values{};  // 0 where not scored
+    std::array<double, kOrgans> scored{};  // patients with a score
+
+    void add(const Row& other, double sign) {
+      sum += sign * other.sum;
+      count += sign * other.count;
+      for (std::size_t c = 0; c < values.size(); ++c) {
+        values[c] += sign * other.values[c];
+        scored[c] += sign * other.scored[c];
+      }
+    }
+    [[nodiscard]] CellMeans means() const {
+      double organs = 0;
+      double total = 0;
+      for (std::size_t c = 0; c < values.size(); ++c) {
+        if (scored[c] == 0) continue;  // an organ that only patients outside this resample have
+        ++organs;
+        total += values[c] / scored[c];
+      }
+      return {sum / count, total / organs};
+    }
+  };
+  std::vector<Row> rows_;
+};
+
+// Replicate r of part i draws from its own stream (seed, r, i), so any number of threads gives the same
+// bytes.
+std::vector<CellMeans> bootstrap(const std::vector<FlatPatients>& parts, std::int64_t resamples,
+                                 std::uint64_t seed, int threads) {
+  std::vector<CellMeans> means(static_cast<std::size_t>(resamples));
+  constexpr std::int64_t kChunk = 256;
+  parallel_for((resamples + kChunk - 1) / kChunk, threads, [&](std::int64_t chunk) {
+    for (std::int64_t r = chunk * kChunk; r < std::min(resamples, (chunk + 1) * kChunk); ++r) {
+      CellMeans& mean = means[static_cast<std::size_t>(r)];
+      for (std::size_t part = 0; part < parts.size(); ++part) {
+        RandomStream random(seed, "patients", static_cast<std::uint64_t>(r), part);
+        const CellMeans one = parts[part].resampled(random);
+        mean.pooled += one.pooled / static_cast<double>(parts.size());
+        mean.over_organs += one.over_organs / static_cast<double>(parts.size());
+      }
+    }
+  });
+  return means;
+}
+
+std::vector<double> column(const std::vector<CellMeans>& means, double CellMeans::*member) {
+  std::vector<double> values;
+  for (const CellMeans& mean : means) values.push_back(mean.*member);
+  return values;
+}
+
+Interval percentile_interval(std::vector<double> values) {
+  std::sort(values.begin(), values.end());
+  return {quantile(values, (1 - kConfidence) / 2), quantile(values, (1 + kConfidence) / 2)};
+}
+
+std::vector<double> patient_means(const std::vector<PatientScores>& patients) {
+  std::vector<double> means;
+  for (const PatientScores& patient : patients) means.push_back(patient.mean());
+  return means;
+}
+
+double mean_over_organs(const std::vector<PatientScores>& patients) {
+  std::map<std::int64_t, std::pair<double, std::int64_t>> organs;
+  for (const PatientScores& patient : patients) {
+    for (const auto& [organ, value] : patient.by_organ) {
+      organs[organ].first += value;
+      ++organs[organ].second;
+    }
+  }
+  double sum = 0;
+  for (const auto& [organ, total] : organs) sum += total.first / static_cast<double>(total.second);
+  return sum / static_cast<double>(organs.size());
+}
+
+// Counts, mean and deviation of the pooled pairs.
+CellSummary pooled(const std::vector<PatientScores>& patients) {
+  CellSummary summary;
+  summary.patients = static_cast<std::int64_t>(patients.size());
+  double sum = 0;
+  for (const PatientScores& patient : patients) {
+    sum += patient.sum();
+    summary.values += static_cast<std::int64_t>(patient.by_organ.size());
+  }
+  summary.mean = sum / static_cast<double>(summary.values);
+  double squares = 0;
+  for (const PatientScores& patient : patients) {
+    for (const auto& [organ, value] : patient.by_organ)
+      squares += (value - summary.mean) * (value - summary.mean);
+  }
+  summary.sd = summary.values > 1 ? std::sqrt(squares / static_cast<double>(summary.values - 1)) : 0;
+  summary.mean_over_organs = mean_over_organs(patients);
+  return summary;
+}
+
+}  // namespace
+
+double PatientScores::sum() const {
+  double total = 0;
+  for (const auto& [organ, value] : by_organ) total += value;
+  return total;
+}
+
+double PatientScores::mean() const { return sum() / static_cast<double>(by_organ.size()); }
+
+std::int64_t hallucinations(const std::vector<Score>& scores, const CellFilter& filter) {
+  return std::count_if(scores.begin(), scores.end(), [&](const Score& score) {
+    return is_value_of(score, filter) && !score.in_reference && !leaves_nothing_out(filter);
+  });
+}
+
+std::vector<PatientScores> patients_of_cell(const std::vector<Score>& scores, const CellFilter& filter) {
+  std::map<std::string, std::map<std::int64_t, std::pair<double, std::int64_t>>> totals;
+  for (const Score& score : scores) {
+    if (!is_value_of(score, filter) || !(score.in_reference || leaves_nothing_out(filter))) continue;
+    auto& [sum, count] = totals[score.case_id][score.organ];
+    sum += *score.value;
+    ++count;
+  }
+  std::vector<PatientScores> patients;
+  for (const auto& [case_id, organs] : totals) {
+    PatientScores patient{case_id, {}};
+    for (const auto& [organ, total] : organs)
+      patient.by_organ[organ] = total.first / static_cast<double>(total.second);
+    patients.push_back(std::move(patient));
+  }
+  return patients;
+}
+
+std::optional<CellSummary> summarise_cell(const std::vector<PatientScores>& patients, std::int64_t resamples,
+                                          std::uint64_t seed, int threads) {
+  if (patients.empty()) return std::nullopt;
+  CellSummary summary = pooled(patients);
+  summary.t = t_interval(patient_means(patients), kConfidence);
+  summary.bca = {summary.mean, summary.mean};
+  summary.bca_over_organs = {summary.mean_over_organs, summary.mean_over_organs};
+  if (patients.size() > 1) {
+    const FlatPatients flat(patients);
+    const auto resampled = bootstrap({flat}, resamples, seed, threads);
+    const auto left_out = flat.leave_one_out();
+    const auto interval = [&](double estimate, double CellMeans::*member) {
+      return bca_interval(estimate, column(resampled, member), column(left_out, member), kConfidence);
+    };
+    summary.bca = interval(summary.mean, &CellMeans::pooled);
+    summary.bca_over_organs = interval(summary.mean_over_organs, &CellMeans::over_organs);
+  }
+  return summary;
+}
+
+std::optional<CellSummary> summarise_mean_of(const std::vector<std::vector<PatientScores>>& parts,
+                                             std::int64_t resamples, std::uint64_t seed, int threads) {
+  CellSummary summary;
+  std::vector<double> all_patients;
+  for (const auto& part : parts) {
+    if (part.empty()) return std::nullopt;
+    const CellSummary one = pooled(part);
+    summary.patients += one.patients;
+    summary.values += one.values;
+    summary.mean += one.mean / static_cast<double>(parts.size());
+    summary.sd += one.sd / static_cast<double>(parts.size());
+    summary.mean_over_organs += one.mean_over_organs / static_cast<double>(parts.size());
+    for (const double mean : patient_means(part)) all_patients.push_back(mean);
+  }
+  summary.t = t_interval(all_patients, kConfidence);
+  const auto resampled = bootstrap({parts.begin(), parts.end()}, resamples, seed, threads);
+  summary.bca = percentile_interval(column(resampled, &CellMeans::pooled));
+  summary.bca_over_organs = percentile_interval(column(resampled, &CellMeans::over_organs));
+  return summary;
+}
+
+}  // namespace totum

@@ -1,0 +1,64 @@
+#pragma once
+// The numbers of one table cell for one method, from its scores: patients stay together when resampled.
+
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "evaluation/intervals.h"
+#include "evaluation/scores.h"
+
+namespace totum {
+
+/// Which scores belong to a basic cell.
+struct CellFilter {
+  Modality test_modality = Modality::ct;
+  Relation relation = Relation::intra;
+  std::string metric, grid;
+};
+
+/// One patient's scores in a cell, averaged over seeds: by organ, defined scores only.
+struct PatientScores {
+  std::string case_id;
+  std::map<std::int64_t, double> by_organ;
+
+  [[nodiscard]] double sum() const;
+  [[nodiscard]] double mean() const;  // over the organs; not for a patient without organs
+};
+
+/// Patients with at least one score that counts, by case id. `scores` may hold several runs (seeds): each
+/// organ's value is the mean over the runs that scored it.
+///
+/// What counts is decided by the reference alone, so that all methods are averaged and paired over the same
+/// (case, organ): an organ that is not in the reference is left out for every method, whether it was
+/// predicted or not, and its Dice of 0 where it was predicted is a hallucination, counted by
+/// hallucinations(). An organ that was missed counts with 0. `dice_published` follows the published code
+/// instead: nothing is left out.
+std::vector<PatientScores> patients_of_cell(const std::vector<Score>& scores, const CellFilter& filter);
+
+/// Predictions of an organ that is not in the reference: (run, case, organ) of the cell.
+std::int64_t hallucinations(const std::vector<Score>& scores, const CellFilter& filter);
+
+struct CellSummary {
+  std::int64_t patients = 0;
+  std::int64_t values = 0;      // (patient, organ) pairs
+  double mean = 0;              // over all (patient, organ) pairs: the paper's
+  double sd = 0;                // of these pairs (n - 1): the paper's ±
+  double mean_over_organs = 0;  // mean over patients for each organ, then over organs: the primary estimator
+  Interval bca,
+      bca_over_organs;  // 95 % of `mean` and `mean_over_organs`, resampling patients with all their organs
+  Interval t;           // 95 % of the mean of patients' means
+};
+
+/// nullopt if no patient has a score.
+std::optional<CellSummary> summarise_cell(const std::vector<PatientScores>& patients, std::int64_t resamples,
+                                          std::uint64_t seed, int threads);
+
+/// Mean of several cells' means and of their deviations; the intervals are the percentile ones of a bootstrap
+/// that resamples each part on its own. t is that of the patients of all parts together.
+std::optional<CellSummary> summarise_mean_of(const std::vector<std::vector<PatientScores>>& parts,
+                                             std::int64_t resamples, std::uint64_t seed, int threads);
+
+}  // namespace totum

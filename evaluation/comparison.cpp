@@ -1,0 +1,174 @@
+#include "evaluation/comparison.h"
+
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include <algorithm>
+#include <boost/math/distributions/students_t.hpp>
+#include <cmath>
+#include <map>
+
+#include "core/error.h"
+
+namespace totum {
+
+namespace {
+
+constexpr double kConfidence = 0.95;
+
+std::map<std::string, const PatientScores*> by_case(const std::vector<PatientScores>& patients) {
+  std::map<std::string, const PatientScores*> map;
+  for (const PatientScores& patient : patients) map[patient.case_id] = &patient;
+  return map;
+}
+
+std::vector<std::string> only_in(const std::map<std::string, const PatientScores*>& a,
+                                 const std::map<std::string, const PatientScores*>& b) {
+  std::vector<std::string> found;
+  for (const auto& [case_id, patient] : a) {
+    if (!b.contains(case_id)) found.push_back(case_id);
+  }
+  return found;
+}
+
+void add_patient(PairedValues& values, const PatientScores& a, const PatientScores& b, bool pooled) {
+  double sum_a = 0;
+  double sum_b = 0;
+  std::int64_t organs = 0;
+  for (const auto& [organ, value] : a.by_organ) {
+    const auto other = b.by_organ.find(organ);
+    if (other == b.by_organ.end()) continue;
+    ++organs;
+    sum_a += value;
+    sum_b += other->second;
+    if (pooled) {
+      values.case_ids.push_back(a.case_id);
+      values.a.push_back(value);
+      values.b.push_back(other->second);
+    }
+  }
+  values.organs_left_out += static_cast<std::int64_t>(a.by_organ.size() + b.by_organ.size()) - 2 * organs;
+  if (organs == 0) ++values.patients_left_out;
+  if (pooled || organs == 0) return;
+  values.case_ids.push_back(a.case_id);
+  values.a.push_back(sum_a / static_cast<double>(organs));
+  values.b.push_back(sum_b / static_cast<double>(organs));
+}
+
+// Differences by patient, in the order of case ids.
+std::vector<Cluster> differences_by_patient(const PairedValues& values) {
+  std::map<std::string, Cluster> patients;
+  for (std::size_t i = 0; i < values.a.size(); ++i) {
+    Cluster& patient = patients[values.case_ids[i]];
+    patient.sum += values.a[i] - values.b[i];
+    patient.count += 1;
+  }
+  std::vector<Cluster> clusters;
+  for (const auto& [case_id, patient] : patients) clusters.push_back(patient);
+  return clusters;
+}
+
+// Two one-sided t tests of |mean difference| < margin: the larger p. Source: Schuirmann, J. Pharmacokin. 15
+// (1987) 657.
+double equivalence_p(const ClusteredMean& difference, double margin) {
+  if (difference.degrees_of_freedom < 1) return 1;
+  if (difference.standard_error == 0) return std::abs(difference.mean) < margin ? 0 : 1;
+  const boost::math::students_t t(difference.degrees_of_freedom);
+  const double above =
+      boost::math::cdf(boost::math::complement(t, (difference.mean + margin) / difference.standard_error));
+  const double below = boost::math::cdf(t, (difference.mean - margin) / difference.standard_error);
+  return std::max(above, below);
+}
+
+// The numbers that take patients as independent units.
+void compare_patients(const PairedValues& values, const ComparisonOptions& options, PairedComparison& out) {
+  const std::vector<Cluster> patients = differences_by_patient(values);
+  const ClusteredMean difference = clustered_mean(patients);
+  out.patients = static_cast<std::int64_t>(patients.size());
+  out.mean_difference = difference.mean;
+  out.t = t_interval(difference, kConfidence);
+  out.bca = {difference.mean, difference.mean};
+  if (patients.size() > 1) {
+    const auto resampled = bootstrap_means(patients, options.resamples, options.seed, options.threads);
+    out.bca = bca_interval(difference.mean, resampled, leave_one_out(patients), kConfidence);
+  }
+  std::vector<double> sums;
+  for (const Cluster& patient : patients) sums.push_back(patient.sum);
+  out.p_sign_flip = sign_flip_p(sums, options.resamples, options.seed);
+  out.p_equivalence = equivalence_p(difference, options.equivalence_margin);
+}
+
+double p_under(const PairedValues& values, SignedRankOptions options, ZeroRule rule) {
+  options.zeros = rule;
+  return wilcoxon_signed_rank(values.a, values.b, options).p_value;
+}
+
+}  // namespace
+
+std::string_view to_string(Verdict verdict) {
+  switch (verdict) {
+    case Verdict::better:
+      return "better";
+    case Verdict::worse:
+      return "worse";
+    case Verdict::equivalent:
+      return "equivalent";
+    case Verdict::undecided:
+      return "undecided";
+    case Verdict::unreachable:
+      return "unreachable";
+  }
+  return "";
+}
+
+PairedValues pair_patients(const std::vector<PatientScores>& a, const std::vector<PatientScores>& b,
+                           bool pooled, bool intersect) {
+  const auto map_a = by_case(a);
+  const auto map_b = by_case(b);
+  const auto only_a = only_in(map_a, map_b);
+  const auto only_b = only_in(map_b, map_a);
+  if (!intersect && !(only_a.empty() && only_b.empty())) {
+    throw DataError(
+        fmt::format(
+            "the two methods were scored on different cases: only the first has [{}], only the second "
+            "has [{}]; score both on the same cases, or pass --intersect",
+            fmt::join(only_a, ", "), fmt::join(only_b, ", ")),
+        true);
+  }
+  PairedValues values;
+  values.patients_left_out = static_cast<std::int64_t>(only_a.size() + only_b.size());
+  for (const auto& [case_id, patient] : map_a) {
+    const auto other = map_b.find(case_id);
+    if (other != map_b.end()) add_patient(values, *patient, *other->second, pooled);
+  }
+  return values;
+}
+
+PairedComparison compare(const PairedValues& values, const ComparisonOptions& options) {
+  PairedComparison out;
+  out.pairs = static_cast<std::int64_t>(values.a.size());
+  out.organs_left_out = values.organs_left_out;
+  out.patients_left_out = values.patients_left_out;
+  out.test = wilcoxon_signed_rank(values.a, values.b, options.test);  // refuses bad input
+  compare_patients(values, options, out);
+  out.hodges_lehmann = hodges_lehmann(values.a, values.b, kConfidence);
+  out.rank_biserial = rank_biserial(values.a, values.b, options.test.tie_tolerance);
+  out.count = wins_ties_losses(values.a, values.b, options.test.tie_tolerance);
+  out.p_pratt = p_under(values, options.test, ZeroRule::pratt);
+  out.p_wilcox = p_under(values, options.test, ZeroRule::wilcox);
+  out.p_zsplit = p_under(values, options.test, ZeroRule::zsplit);
+  const double two_sided = smallest_signed_rank_p(out.pairs);
+  out.smallest_p = options.test.alternative == Alternative::two_sided ? two_sided : two_sided / 2;
+  return out;
+}
+
+Verdict judge(const PairedComparison& comparison, double adjusted_p, double smallest_adjusted_p,
+              double alpha) {
+  if (adjusted_p < alpha) {
+    return comparison.test.w_plus >= comparison.test.w_minus ? Verdict::better : Verdict::worse;
+  }
+  if (comparison.p_equivalence < alpha) return Verdict::equivalent;
+  return smallest_adjusted_p >= alpha ? Verdict::unreachable : Verdict::undecided;
+}
+
+}  // namespace totum

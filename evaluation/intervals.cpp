@@ -1,0 +1,181 @@
+#include "evaluation/intervals.h"
+
+#include <algorithm>
+#include <boost/math/distributions/normal.hpp>
+#include <boost/math/distributions/students_t.hpp>
+#include <cmath>
+#include <numeric>
+
+#include "core/error.h"
+#include "core/parallel.h"
+#include "core/random.h"
+
+namespace totum {
+
+namespace {
+
+double mean_of(std::span<const double> values) {
+  if (values.empty()) throw DataError("there is no mean of no values");
+  return std::accumulate(values.begin(), values.end(), 0.0) / static_cast<double>(values.size());
+}
+
+std::vector<Cluster> single_values(std::span<const double> values) {
+  std::vector<Cluster> clusters;
+  for (const double value : values) clusters.push_back({value, 1});
+  return clusters;
+}
+
+Cluster total_of(std::span<const Cluster> clusters) {
+  if (clusters.empty()) throw DataError("there is no mean of no values");
+  Cluster total;
+  for (const Cluster& c : clusters) {
+    total.sum += c.sum;
+    total.count += c.count;
+  }
+  return total;
+}
+
+// A sixth of the jackknife values' standardised third moment; 0 for a constant.
+double acceleration(std::span<const double> left_out) {
+  const double centre = mean_of(left_out);
+  double squares = 0;
+  double cubes = 0;
+  for (const double value : left_out) {
+    squares += (centre - value) * (centre - value);
+    cubes += (centre - value) * (centre - value) * (centre - value);
+  }
+  return squares > 0 ? cubes / (6 * std::pow(squares, 1.5)) : 0;
+}
+
+}  // namespace
+
+ClusteredMean clustered_mean(std::span<const Cluster> clusters) {
+  const Cluster total = total_of(clusters);
+  const auto n = static_cast<double>(clusters.size());
+  ClusteredMean result{total.sum / total.count, 0, n - 1};
+  if (clusters.size() < 2) return result;
+  double squares = 0;
+  for (const Cluster& c : clusters) {
+    const double residual = c.sum - result.mean * c.count;
+    squares += residual * residual;
+  }
+  result.standard_error = std::sqrt(n / (n - 1) * squares) / total.count;
+  return result;
+}
+
+Interval t_interval(const ClusteredMean& mean, double confidence) {
+  if (mean.standard_error == 0) return {mean.mean, mean.mean};
+  const boost::math::students_t student(mean.degrees_of_freedom);
+  const double half =
+      mean.standard_error * boost::math::quantile(boost::math::complement(student, (1 - confidence) / 2));
+  return {mean.mean - half, mean.mean + half};
+}
+
+Interval t_interval(std::span<const double> values, double confidence) {
+  return t_interval(clustered_mean(single_values(values)), confidence);
+}
+
+std::vector<double> bootstrap_means(std::span<const Cluster> clusters, std::int64_t resamples,
+                                    std::uint64_t seed, int threads) {
+  const auto n = static_cast<std::int64_t>(clusters.size());
+  if (n == 0) throw DataError("there is nothing to resample");
+  std::vector<double> means(static_cast<std::size_t>(resamples));
+  constexpr std::int64_t kChunk = 256;
+  parallel_for((resamples + kChunk - 1) / kChunk, threads, [&](std::int64_t chunk) {
+    for (std::int64_t r = chunk * kChunk; r < std::min(resamples, (chunk + 1) * kChunk); ++r) {
+      RandomStream random(seed, "bootstrap", static_cast<std::uint64_t>(r));
+      Cluster drawn;
+      for (std::int64_t i = 0; i < n; ++i) {
+        const Cluster& c = clusters[static_cast<std::size_t>(random.below(n))];
+        drawn.sum += c.sum;
+        drawn.count += c.count;
+      }
+      means[static_cast<std::size_t>(r)] = drawn.sum / drawn.count;
+    }
+  });
+  return means;
+}
+
+std::vector<double> bootstrap_means(std::span<const double> values, std::int64_t resamples,
+                                    std::uint64_t seed, int threads) {
+  return bootstrap_means(single_values(values), resamples, seed, threads);
+}
+
+std::vector<double> leave_one_out(std::span<const Cluster> clusters) {
+  const Cluster total = total_of(clusters);
+  std::vector<double> left_out;
+  for (const Cluster& c : clusters) left_out.push_back((total.sum - c.sum) / (total.count - c.count));
+  return left_out;
+}
+
+double quantile(std::span<const double> sorted, double q) {
+  if (sorted.empty()) throw DataError("there is no quantile of no values");
+  const double place = q * static_cast<double>(sorted.size() - 1);
+  const auto below = static_cast<std::size_t>(std::floor(place));
+  const std::size_t above = std::min(below + 1, sorted.size() - 1);
+  return sorted[below] + (place - static_cast<double>(below)) * (sorted[above] - sorted[below]);
+}
+
+Interval bca_interval(std::span<const double> values, std::span<const double> resampled_means,
+                      double confidence) {
+  const double estimate = mean_of(values);
+  if (values.size() < 2) return {estimate, estimate};
+  return bca_interval(estimate, resampled_means, leave_one_out(single_values(values)), confidence);
+}
+
+Interval bca_interval(double estimate, std::span<const double> resampled, std::span<const double> left_out,
+                      double confidence) {
+  std::vector<double> sorted(resampled.begin(), resampled.end());
+  std::sort(sorted.begin(), sorted.end());
+  if (sorted.empty() || sorted.front() == sorted.back()) return {estimate, estimate};
+  // Resamples that equal the estimate but for the order in which they were summed count as equal.
+  const double slack = 1e-12 * std::max(std::abs(sorted.front()), std::abs(sorted.back()));
+  const auto below =
+      static_cast<double>(std::lower_bound(sorted.begin(), sorted.end(), estimate - slack) - sorted.begin());
+  const auto not_above =
+      static_cast<double>(std::upper_bound(sorted.begin(), sorted.end(), estimate + slack) - sorted.begin());
+  const double share = (below + not_above) / 2 / static_cast<double>(sorted.size());
+  const boost::math::normal standard;
+  const double edge =
+      0.5 / static_cast<double>(sorted.size());  // all resamples on one side: the normal quantile is infinite
+  const double z0 = boost::math::quantile(standard, std::clamp(share, edge, 1 - edge));
+  const double a = acceleration(left_out);
+  const auto adjusted = [&](double probability) {
+    const double z = z0 + boost::math::quantile(standard, probability);
+    return quantile(sorted, boost::math::cdf(standard, z0 + z / (1 - a * z)));
+  };
+  return {adjusted((1 - confidence) / 2), adjusted((1 + confidence) / 2)};
+}
+
+double sign_flip_p(std::span<const double> differences, std::int64_t resamples, std::uint64_t seed) {
+  const auto n = static_cast<std::int64_t>(differences.size());
+  const double observed = std::abs(mean_of(differences)) * static_cast<double>(n);
+  const double slack = 1e-12 * std::max(1.0, observed);  // sums of the same numbers in another order tie
+  constexpr std::int64_t kLargestExact = 15;
+  std::int64_t extreme = 0;
+  if (n <= kLargestExact) {
+    for (std::int64_t flips = 0; flips < (std::int64_t{1} << n); ++flips) {
+      double sum = 0;
+      for (std::int64_t i = 0; i < n; ++i)
+        sum += ((flips >> i) & 1) != 0 ? -differences[static_cast<std::size_t>(i)]
+                                       : differences[static_cast<std::size_t>(i)];
+      if (std::abs(sum) >= observed - slack) ++extreme;
+    }
+    return static_cast<double>(extreme) / static_cast<double>(std::int64_t{1} << n);
+  }
+  for (std::int64_t r = 0; r < resamples; ++r) {
+    RandomStream random(seed, "sign flips", static_cast<std::uint64_t>(r));
+    double sum = 0;
+    std::uint32_t bits = 0;
+    for (std::int64_t i = 0; i < n; ++i) {
+      if (i % 32 == 0) bits = random.bits();
+      sum += (bits & 1U) != 0 ? -differences[static_cast<std::size_t>(i)]
+                              : differences[static_cast<std::size_t>(i)];
+      bits >>= 1U;
+    }
+    if (std::abs(sum) >= observed - slack) ++extreme;
+  }
+  return static_cast<double>(extreme + 1) / static_cast<double>(resamples + 1);
+}
+
+}  // namespace totum

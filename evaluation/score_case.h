@@ -1,0 +1,34 @@
+#pragma once
+// All scores of one case on one grid, and the sum that chooses the best checkpoint.
+
+#include <cstdint>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "data/split.h"
+#include "evaluation/scores.h"
+
+namespace totum {
+
+struct CaseToScore {
+  std::string run;
+  std::string case_id;
+  Modality modality = Modality::ct;
+  std::string grid;  // "network" or "native"
+};
+
+/// Metrics `dice` and `dice_published` of the 13 organs. Relation from the split: is the organ labelled in
+/// training data of this modality? Both spans as for overlap_counts(). Empty masks, by default policy: an
+/// organ in neither map has no Dice; one that is only predicted, or only missed, has Dice 0; `in_reference`
+/// tells these two apart.
+std::vector<Score> score_case(const CaseToScore& c, std::span<const std::uint8_t> prediction,
+                              std::span<const std::uint8_t> reference, const Split& split);
+
+/// For each organ in `organs`: the mean `metric` over the split's validation cases whose task labels it;
+/// summed over the organs. Undefined scores are left out; an organ without a score adds 0. Source: the
+/// published code's validate().
+double selection_sum(const std::vector<Score>& scores, const Split& split,
+                     const std::vector<std::int64_t>& organs, const std::string& metric);
+
+}  // namespace totum

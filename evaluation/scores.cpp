@@ -1,0 +1,143 @@
+#include "evaluation/scores.h"
+
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+#include <libfccp/csv.h>
+
+#include <charconv>
+#include <cmath>
+#include <map>
+#include <set>
+#include <tuple>
+
+#include "core/error.h"
+#include "core/files.h"
+
+namespace totum {
+
+namespace {
+
+constexpr const char* kColumns = "run,case,modality,organ,relation,grid,metric,in_reference,value";
+
+struct Row {
+  std::string run, case_id, modality, organ, relation, grid, metric, in_reference = "1", value;
+};
+
+// A CSV field: in quotes if it holds a separator, a quote or an outer space.
+std::string field(const std::string& text) {
+  if (text.find_first_of(",\"\r\n") == std::string::npos &&
+      (text.empty() || (text.front() != ' ' && text.back() != ' ')))
+    return text;
+  std::string quoted = "\"";
+  for (const char c : text) quoted += c == '"' ? std::string("\"\"") : std::string(1, c);
+  return quoted + '"';
+}
+
+template <class T>
+std::optional<T> parse_number(const std::string& text) {
+  T number{};
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
+  if (error != std::errc{} || end != text.data() + text.size()) return std::nullopt;
+  return number;
+}
+
+// Empty if the row is good, else what is wrong with it.
+std::string parse_row(const Row& row, Score& score) {
+  const auto modality = parse_modality(row.modality);
+  const auto organ = parse_number<std::int64_t>(row.organ);
+  if (row.run.empty() || row.case_id.empty()) return "run and case must not be empty";
+  if (!modality) return fmt::format("modality is \"{}\"; must be ct or mr", row.modality);
+  if (!organ || *organ < 1 || *organ > kOrgans)
+    return fmt::format("organ is \"{}\"; must be in 1..13", row.organ);
+  if (row.relation != "intra" && row.relation != "cross") {
+    return fmt::format("relation is \"{}\"; must be intra or cross", row.relation);
+  }
+  if (row.in_reference != "0" && row.in_reference != "1") {
+    return fmt::format("in_reference is \"{}\"; must be 0 or 1", row.in_reference);
+  }
+  score = {row.run,
+           row.case_id,
+           *modality,
+           *organ,
+           row.relation == "intra" ? Relation::intra : Relation::cross,
+           row.grid,
+           row.metric,
+           std::nullopt,
+           row.in_reference == "1"};
+  if (row.value.empty()) return "";
+  score.value = parse_number<double>(row.value);
+  if (!score.value || !std::isfinite(*score.value))
+    return fmt::format("value is \"{}\"; must be a finite number or empty", row.value);
+  if (row.metric.starts_with("dice") && (*score.value < 0 || *score.value > 1)) {
+    return fmt::format("value is {}; Dice is a fraction in 0..1, not percent", row.value);
+  }
+  return "";
+}
+
+// The scores read so far, and what the next one must not contradict.
+class Accepted {
+ public:
+  /// Empty if the score was taken, else what is wrong with it.
+  std::string add(Score score) {
+    const auto [known, is_new] = modality_of_.emplace(score.case_id, score.modality);
+    if (!is_new && known->second != score.modality)
+      return fmt::format("case {} is both ct and mr", score.case_id);
+    if (!seen_.emplace(score.run, score.case_id, score.organ, score.grid, score.metric).second) {
+      return fmt::format("a second {} of organ {} of {} on the {} grid", score.metric, score.organ,
+                         score.case_id, score.grid);
+    }
+    scores_.push_back(std::move(score));
+    return "";
+  }
+  std::vector<Score> take() { return std::move(scores_); }
+
+ private:
+  std::vector<Score> scores_;
+  std::map<std::string, Modality> modality_of_;
+  std::set<std::tuple<std::string, std::string, std::int64_t, std::string, std::string>> seen_;
+};
+
+}  // namespace
+
+void write_scores(const std::filesystem::path& path, const std::vector<Score>& scores) {
+  std::string text = std::string(kColumns) + '\n';
+  for (const Score& s : scores) {
+    text +=
+        fmt::format("{},{},{},{},{},{},{},{:d},{}\n", field(s.run), field(s.case_id), to_string(s.modality),
+                    s.organ, s.relation == Relation::intra ? "intra" : "cross", field(s.grid),
+                    field(s.metric), s.in_reference, s.value ? fmt::format("{:.17g}", *s.value) : "");
+  }
+  write_file_atomically(path, text);
+}
+
+std::vector<Score> read_scores(const std::filesystem::path& path) {
+  std::vector<std::string> faults;
+  Accepted accepted;
+  try {
+    io::CSVReader<9, io::trim_chars<' ', '\t', '\r'>, io::double_quote_escape<',', '"'>> csv(path.string());
+    csv.read_header(io::ignore_missing_column, "run", "case", "modality", "organ", "relation", "grid",
+                    "metric", "in_reference", "value");
+    for (const char* column : {"run", "case", "modality", "organ", "relation", "grid", "metric", "value"}) {
+      if (!csv.has_column(column))
+        throw DataError(
+            fmt::format("{}: has no column {}; the columns are {}", path.string(), column, kColumns), true);
+    }
+    Row row;
+    while (csv.read_row(row.run, row.case_id, row.modality, row.organ, row.relation, row.grid, row.metric,
+                        row.in_reference, row.value)) {
+      Score score;
+      std::string fault = parse_row(row, score);
+      if (fault.empty()) fault = accepted.add(std::move(score));
+      if (!fault.empty()) faults.push_back(fmt::format("line {}: {}", csv.get_file_line(), fault));
+    }
+  } catch (const io::error::base& error) {
+    throw DataError(fmt::format("{}: {}; the columns are {}", path.string(), error.what(), kColumns), true);
+  }
+  if (!faults.empty()) {
+    throw DataError(
+        fmt::format("{}: {} fault(s)\n  {}", path.string(), faults.size(), fmt::join(faults, "\n  ")), true);
+  }
+  return accepted.take();
+}
+
+}  // namespace totum

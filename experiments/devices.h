@@ -1,0 +1,12 @@
+#pragma once
+// The device that the command line asks for.
+
+#include <string>
+
+namespace totum {
+
+/// "auto": cuda if this build has it and there is a GPU, else cpu. "cpu", "cuda", "cuda:N" are checked.
+/// Throws ConfigError that says what there is.
+std::string choose_device(const std::string& wanted);
+
+}  // namespace totum

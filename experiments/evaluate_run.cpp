@@ -1,0 +1,54 @@
+#include "experiments/evaluate_run.h"
+
+#include <algorithm>
+
+#include "core/interrupt.h"
+#include "data/nifti.h"
+#include "evaluation/score_case.h"
+#include "experiments/predict_case.h"
+
+namespace totum {
+
+namespace {
+
+bool wants(const std::vector<std::string>& names, const std::string& name) {
+  return std::find(names.begin(), names.end(), name) != names.end();
+}
+
+}  // namespace
+
+std::vector<std::string> evaluate_run(Method& method, const RunRecord& record, const PreparedDataset& data,
+                                      const Dataset& dataset, const RunFolder& folder, Progress& progress) {
+  const EvaluationConfig& config = record.preset.evaluation;
+  const auto cases = data.split.in(Subset::test);
+  progress.start("evaluating " + record.name(), static_cast<std::int64_t>(cases.size()));
+  std::vector<Score> scores;
+  std::vector<std::string> files;
+  const auto add = [&](const PreparedCase& image, const std::string& grid, const LabelMap& prediction,
+                       std::span<const std::uint8_t> reference) {
+    const auto path = folder.prediction(grid, image.case_id());
+    write_label_map(path, prediction);
+    files.push_back(std::filesystem::relative(path, folder.path).string());
+    if (!wants(config.grids, grid)) return;
+    for (Score& score : score_case({record.name(), image.case_id(), image.modality(), grid},
+                                   prediction.voxels, reference, data.split)) {
+      if (wants(config.metrics, score.metric)) scores.push_back(std::move(score));
+    }
+  };
+  std::int64_t done = 0;
+  for (const SplitCase& c : cases) {
+    stop_if_interrupted("run the same command to continue");
+    const PreparedCase& image = data.at(c.case_id);
+    const LabelMap network{image.network(), predict_case(method, network_image(image), record)};
+    add(image, "network", network, image.label());
+    add(image, "native", to_native(network, image.native()),
+        read_label(dataset.cases.at(c.case_id).label).voxels);
+    progress.update(++done, c.case_id);
+  }
+  write_scores(folder.scores(), scores);
+  files.emplace_back("scores.csv");
+  progress.finish();
+  return files;
+}
+
+}  // namespace totum

@@ -1,0 +1,22 @@
+#pragma once
+// Predictions and scores of a trained run on the test cases.
+
+#include <filesystem>
+#include <string>
+#include <vector>
+
+#include "core/progress.h"
+#include "data/prepare.h"
+#include "experiments/plan.h"
+#include "experiments/run_store.h"
+#include "methods/method.h"
+
+namespace totum {
+
+/// Predicts every test case, writes the label maps on both grids and scores.csv. Returns the files it wrote,
+/// relative to the run's folder, in a fixed order. Deterministic on the CPU. Throws Interrupted between two
+/// cases.
+std::vector<std::string> evaluate_run(Method& method, const RunRecord& record, const PreparedDataset& data,
+                                      const Dataset& dataset, const RunFolder& folder, Progress& progress);
+
+}  // namespace totum

@@ -1,0 +1,102 @@
+#include "experiments/predict_folder.h"
+
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include <algorithm>
+
+#include "core/error.h"
+#include "core/interrupt.h"
+#include "data/nifti.h"
+#include "data/preprocess.h"
+#include "experiments/predict_case.h"
+#include "experiments/registry.h"
+#include "experiments/run_worker.h"
+#include "methods/checkpoint.h"
+
+namespace totum {
+
+namespace {
+
+namespace fs = std::filesystem;
+
+constexpr std::string_view kExtension = ".nii.gz";
+
+std::vector<fs::path> images_in(const fs::path& place) {
+  std::vector<fs::path> images;
+  if (fs::is_regular_file(place)) return {place};
+  if (!fs::is_directory(place))
+    throw DataError(fmt::format("{}: there is no such file or folder", place.string()), true);
+  for (const auto& entry : fs::directory_iterator(place)) {
+    const std::string name = entry.path().filename().string();
+    if (name.ends_with(kExtension) && !name.starts_with('.')) images.push_back(entry.path());
+  }
+  if (images.empty()) throw DataError(fmt::format("{}: no image (*.nii.gz)", place.string()), true);
+  std::sort(images.begin(), images.end());
+  return images;
+}
+
+std::string stem_of(const fs::path& image) {
+  const std::string name = image.filename().string();
+  return name.ends_with(kExtension) ? name.substr(0, name.size() - kExtension.size()) : image.stem().string();
+}
+
+Modality modality_of(const fs::path& image, const std::optional<Modality>& given) {
+  if (given) return *given;
+  const auto found = modality_of_amos_id(stem_of(image));
+  if (!found) {
+    throw DataError(
+        fmt::format("{}: the name has no AMOS22 id that tells CT from MR; pass --modality ct or mr",
+                    image.string()),
+        true);
+  }
+  return *found;
+}
+
+void predict_image(Method& method, const RunRecord& record, const fs::path& image, Modality modality,
+                   const fs::path& out) {
+  const ImageVolume volume = read_image(image);
+  const PreprocessedCase prepared = preprocess(volume, std::nullopt, modality, record.preset.preprocess);
+  const NetworkImage input{prepared.image, prepared.network.shape(), modality, prepared.padding};
+  const LabelMap network{prepared.network, predict_case(method, input, record)};
+  write_label_map(out / (stem_of(image) + std::string(kExtension)), to_native(network, volume.geometry));
+}
+
+}  // namespace
+
+std::vector<fs::path> predict_folder(const PredictRequest& request, Progress& progress) {
+  RunRecord record = read_run_record(request.run);
+  record.device = request.device;
+  if (!fs::exists(request.run.best())) {
+    throw DataError(fmt::format("{}: has no best.safetensors; finish the run first: totum run {}",
+                                request.run.path.string(), request.run.path.string()),
+                    true);
+  }
+  const auto images = images_in(request.images);
+  pin_threads(record.preset.threads);
+  const auto method = find_method(record.method)
+                          .make(method_setup(record), JsonReader(record.options, "run.json", "/options"));
+  load_state(*method, request.run.best(), {"", false});
+  progress.start(fmt::format("predicting {} images", images.size()),
+                 static_cast<std::int64_t>(images.size()));
+  std::vector<fs::path> written;
+  std::vector<std::string> faults;
+  for (const fs::path& image : images) {
+    stop_if_interrupted("run the same command again");
+    try {
+      predict_image(*method, record, image, modality_of(image, request.modality), request.out);
+      written.push_back(request.out / image.filename());
+    } catch (const DataError& error) {
+      faults.emplace_back(error.what());
+    }
+    progress.update(static_cast<std::int64_t>(written.size() + faults.size()), image.filename().string());
+  }
+  progress.finish();
+  if (!faults.empty()) {
+    throw DataError(fmt::format("{} of {} images could not be predicted:\n  {}", faults.size(), images.size(),
+                                fmt::join(faults, "\n  ")));
+  }
+  return written;
+}
+
+}  // namespace totum

@@ -1,0 +1,152 @@
+#include "experiments/reproduce.h"
+
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include <algorithm>
+
+#include "core/error.h"
+#include "core/files.h"
+#include "core/log.h"
+#include "data/phantom/phantom.h"
+#include "experiments/environment.h"
+#include "experiments/resources.h"
+
+namespace totum {
+
+namespace {
+
+namespace fs = std::filesystem;
+
+struct OpenedData {
+  PreparedDataset prepared;
+  RunInputs inputs;
+  std::vector<std::string> notes;
+};
+
+std::vector<std::string> notes_of(const Preset& preset, const std::vector<std::string>& missing,
+                                  std::size_t cases) {
+  std::vector<std::string> notes;
+  if (preset.dataset.kind == "phantom") {
+    notes.push_back(fmt::format("{}, phantom: not a result about patients", preset.name));
+  }
+  if (!missing.empty()) {
+    notes.push_back(fmt::format("{} of the split's {} cases are missing (--allow-missing): {}",
+                                missing.size(), cases, fmt::join(missing, ", ")));
+  }
+  return notes;
+}
+
+void check_subsets(const Split& split) {
+  for (const Subset subset : {Subset::train, Subset::val, Subset::test}) {
+    if (split.in(subset).empty()) {
+      throw DataError(fmt::format("split {}: no {} case is left", split.name, to_string(subset)), true);
+    }
+  }
+}
+
+fs::path dataset_folder(const Preset& preset, const fs::path& data, const fs::path& out) {
+  if (!data.empty()) return data;
+  if (preset.dataset.kind == "phantom") return out / "data" / preset.name;
+  throw ConfigError(fmt::format(
+      "preset {} needs the AMOS22 dataset: pass --data DIR (the folder with dataset.json, imagesTr, "
+      "labelsTr, …)",
+      preset.name));
+}
+
+OpenedData open_data(const ReproduceRequest& request, Progress& progress) {
+  const Preset& preset = request.preset;
+  const FileLock lock = FileLock::wait(request.out / "lock");  // two calls make neither data nor cache twice
+  OpenedData opened;
+  opened.inputs.split = split_file(preset.dataset.split);
+  const Split split = read_split(opened.inputs.split, preset.dataset.known_tasks);
+  opened.inputs.data = provide_dataset(preset, request.data, request.out, progress);
+  opened.inputs.cache = request.out / "cache";
+  opened.inputs.allow_missing = request.allow_missing;
+  const Dataset dataset = open_dataset(opened.inputs.data);
+  opened.notes = notes_of(preset, missing_cases(dataset, split), split.cases.size());
+  const Split present = restrict_to(dataset, split, request.allow_missing);
+  check_subsets(present);
+  if (const auto missing = missing_features(preset); !missing.empty()) {
+    throw RunError(fmt::format(
+        "preset {}: the dataset in {} has all {} cases that the split asks for, but training can't start; "
+        "this "
+        "program still lacks:\n  {}\nUse --preset amos22-paper",
+        preset.name, opened.inputs.data.string(), present.cases.size(), fmt::join(missing, "\n  ")));
+  }
+  opened.prepared = prepare_dataset(dataset, present, preset.preprocess, opened.inputs.cache, 0, progress);
+  return opened;
+}
+
+void execute(const std::vector<RunFolder>& folders, const ReproduceRequest& request, Progress& progress) {
+  ExecutorConfig config;
+  config.program = request.program;
+  config.threads = request.preset.threads;
+  if (request.device.starts_with("cuda")) {
+    config.devices =
+        request.device == "cuda" ? static_cast<std::int64_t>(describe_environment().cuda_devices.size()) : 0;
+  }
+  config.jobs = request.jobs > 0                      ? request.jobs
+                : request.device.starts_with("cuda:") ? 1
+                                                      : default_jobs(config.threads, config.devices);
+  if (request.executor == "slurm") {
+    run_on_slurm(folders, config, request.out / "slurm" / request.preset.name);
+  } else {
+    run_locally(folders, config, progress);
+  }
+}
+
+}  // namespace
+
+fs::path provide_dataset(const Preset& preset, const fs::path& data, const fs::path& out,
+                         Progress& progress) {
+  const fs::path folder = dataset_folder(preset, data, out);
+  if (!data.empty()) return folder;
+  PhantomConfig config = phantom_config(preset.dataset.phantom);
+  config.split = split_file(preset.dataset.split);
+  config.seed = preset.dataset.phantom_seed;
+  write_phantom_dataset(config, folder, progress);
+  return folder;
+}
+
+PlanOverview overview(const ReproduceRequest& request) {
+  const Preset& preset = request.preset;
+  const Split split = read_split(split_file(preset.dataset.split), preset.dataset.known_tasks);
+  PlanOverview plan;
+  plan.cases = split.cases.size();
+  plan.missing_features = missing_features(preset);
+  plan.data = dataset_folder(preset, request.data, request.out);
+  plan.data_exists = !request.data.empty() || fs::exists(plan.data);
+  if (plan.data_exists) plan.missing_cases = missing_cases(open_dataset(plan.data), split);
+  plan.patches = preset.schedule.epochs * static_cast<std::int64_t>(split.in(Subset::train).size());
+  PreparedDataset nothing_prepared;
+  nothing_prepared.split = split;
+  for (const PlannedRun& run :
+       plan_runs(preset, request.methods, nothing_prepared, request.device, {}, request.out / "runs")) {
+    const RunFolder folder{run.folder};
+    plan.runs.push_back({folder, run.record.name(), state_of(folder), read_error(folder)});
+  }
+  return plan;
+}
+
+ReproduceResult reproduce(const ReproduceRequest& request, Progress& progress) {
+  const OpenedData opened = open_data(request, progress);
+  const fs::path runs = request.out / "runs";
+  const auto plan =
+      plan_runs(request.preset, request.methods, opened.prepared, request.device, opened.notes, runs);
+  write_plan(plan, opened.inputs);
+  std::vector<RunFolder> folders;
+  for (const PlannedRun& run : plan) folders.push_back({run.folder});
+  execute(folders, request, progress);
+  ReproduceResult result{runs / request.preset.name, opened.inputs.data, {}};
+  for (const PlannedRun& run : plan) {
+    const RunFolder folder{run.folder};
+    const RunState state = state_of(folder);
+    std::string error = state == RunState::done ? "" : read_error(folder);
+    if (state != RunState::done && error.empty()) error = "did not finish; see " + folder.output().string();
+    result.outcomes.push_back({folder, run.record.name(), state, error});
+  }
+  return result;
+}
+
+}  // namespace totum

@@ -1,0 +1,43 @@
+#pragma once
+// A run's folder: the names of its files, and what state it is in.
+
+#include <cstdint>
+#include <filesystem>
+#include <nlohmann/json.hpp>
+#include <optional>
+#include <string>
+
+#include "experiments/plan.h"
+
+namespace totum {
+
+enum class RunState : std::uint8_t { missing, planned, started, failed, done };
+std::string_view to_string(RunState state);
+
+/// Paths only; nothing is opened or made.
+struct RunFolder {
+  std::filesystem::path path;
+
+  [[nodiscard]] std::filesystem::path run_json() const { return path / "run.json"; }
+  [[nodiscard]] std::filesystem::path inputs_json() const { return path / "inputs.json"; }
+  [[nodiscard]] std::filesystem::path log() const { return path / "log.jsonl"; }
+  [[nodiscard]] std::filesystem::path checkpoint() const { return path / "checkpoint.safetensors"; }
+  [[nodiscard]] std::filesystem::path best() const { return path / "best.safetensors"; }
+  [[nodiscard]] std::filesystem::path scores() const { return path / "scores.csv"; }
+  [[nodiscard]] std::filesystem::path done() const { return path / "done.json"; }
+  [[nodiscard]] std::filesystem::path error() const { return path / "error.json"; }
+  [[nodiscard]] std::filesystem::path lock() const { return path / "lock"; }
+  [[nodiscard]] std::filesystem::path output() const { return path / "output.txt"; }
+  [[nodiscard]] std::filesystem::path prediction(const std::string& grid, const std::string& case_id) const;
+};
+
+RunState state_of(const RunFolder& folder);
+RunRecord read_run_record(const RunFolder& folder);  // throws ConfigError if the folder holds no plan
+RunInputs read_run_inputs(const RunFolder& folder);
+void write_run_inputs(const RunFolder& folder, const RunInputs& inputs);
+void write_json(const std::filesystem::path& path, const nlohmann::json& json);  // atomic, indented
+
+/// The message of error.json; empty if there is none.
+std::string read_error(const RunFolder& folder);
+
+}  // namespace totum

@@ -1,0 +1,43 @@
+#pragma once
+// One trainer for all methods: steps, validation, the best model, checkpoints, the log.
+
+#include <cstdint>
+#include <filesystem>
+#include <functional>
+#include <string>
+#include <vector>
+
+#include "core/interrupt.h"
+#include "core/progress.h"
+#include "data/prepare.h"
+#include "experiments/plan.h"
+#include "methods/method.h"
+
+namespace totum {
+
+/// What one training works on. References live longer than the call.
+struct TrainingJob {
+  const RunRecord& record;
+  const PreparedDataset& data;
+  std::filesystem::path folder;  // of the run
+  /// Asked between two steps: true stops with a checkpoint and throws Interrupted.
+  std::function<bool()> should_stop = interrupt_requested;
+};
+
+struct TrainingSummary {
+  std::int64_t patches = 0;       // that all parts saw together
+  std::int64_t parameters = 0;    // trainable scalars in the method's state
+  double training_s = 0;          // over all processes that worked on it
+  std::vector<double> best_sums;  // of each part: see selection_sum()
+};
+
+/// Trains all parts of the method one after the other, from the folder's checkpoint if there is one, and
+/// leaves the method with the best weights of each part (best.safetensors). Each part is validated on the
+/// network grid after every `validate_every_epochs` epochs and at its end; the first of equal sums is kept.
+///
+/// On the CPU, training that was stopped or killed at any moment and continued ends with the same bytes as
+/// one that was not; so does log.jsonl but for the times and memory in it. Throws Interrupted, and RunError
+/// that names the loss if one is no longer finite.
+TrainingSummary train(Method& method, const TrainingJob& job, Progress& progress);
+
+}  // namespace totum

@@ -1,0 +1,63 @@
+#include "networks/layers.h"
+
+namespace totum {
+
+namespace {
+
+// LibTorch leaves oneDNN for a slow convolution when the batch is 1 and the input is small; asked for by
+// name, oneDNN does these too. Only without gradients: its backward would take the slow way again.
+bool is_better_through_onednn(const at::Tensor& x) {
+  return !at::GradMode::is_enabled() && x.is_cpu() && x.scalar_type() == at::kFloat && x.size(0) == 1 &&
+         at::hasMKLDNN() && at::globalContext().userEnabledMkldnn();
+}
+
+}  // namespace
+
+at::Tensor standardise_weight(const at::Tensor& weight) {
+  const at::Tensor flat = weight.flatten(1);
+  const at::Tensor centred = flat - flat.mean(1, true);
+  const double count = static_cast<double>(flat.size(1) - 1);
+  const at::Tensor variance = centred.square().sum(1, true) / count;
+  return (centred * (variance + 1e-12).rsqrt()).view_as(weight);
+}
+
+StandardisedConvImpl::StandardisedConvImpl(const ConvShape& shape)
+    : shape_(shape),
+      weight_(register_parameter(
+          "weight", torch::empty({shape.out, shape.in, shape.kernel, shape.kernel, shape.kernel}))) {}
+
+at::Tensor StandardisedConvImpl::forward(const at::Tensor& x) {
+  const at::Tensor weight = standardise_weight(weight_);
+  const std::int64_t padding = shape_.kernel / 2;
+  const std::vector<std::int64_t> strides(3, shape_.stride);
+  const std::vector<std::int64_t> paddings(3, padding);
+  if (is_better_through_onednn(x)) {
+    return at::mkldnn_convolution(x, weight, {}, paddings, strides, {1, 1, 1}, 1);
+  }
+  return at::conv3d(x, weight, {}, strides, paddings);
+}
+
+ResidualBlockImpl::ResidualBlockImpl(std::int64_t in, std::int64_t out, std::int64_t stride,
+                                     std::int64_t groups)
+    : norm1_(register_module("norm1", torch::nn::GroupNorm(groups, in))),
+      conv1_(register_module("conv1", StandardisedConv(ConvShape{in, out, 3, stride}))),
+      norm2_(register_module("norm2", torch::nn::GroupNorm(groups, out))),
+      conv2_(register_module("conv2", StandardisedConv(ConvShape{out, out, 3, 1}))) {
+  if (stride == 1 && in == out) return;
+  shortcut_norm_ = register_module("shortcut_norm", torch::nn::GroupNorm(groups, in));
+  shortcut_conv_ = register_module("shortcut_conv", StandardisedConv(ConvShape{in, out, 1, stride}));
+}
+
+at::Tensor ResidualBlockImpl::forward(const at::Tensor& x) {
+  const at::Tensor inner = conv1_(norm1_(x).relu_());
+  const at::Tensor residual = conv2_(norm2_(inner).relu_());
+  if (shortcut_conv_.is_empty()) return residual + x;
+  return residual + shortcut_conv_(shortcut_norm_(x).relu_());
+}
+
+at::Tensor upsample_to(const at::Tensor& x, at::IntArrayRef size) {
+  if (x.sizes().slice(2) == size) return x;
+  return at::upsample_trilinear3d(x, size, /*align_corners=*/false);
+}
+
+}  // namespace totum

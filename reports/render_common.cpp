@@ -1,0 +1,77 @@
+#include "reports/render_common.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+namespace totum::render {
+
+using nlohmann::json;
+
+std::vector<json> shown_cells(const json& table) {
+  std::vector<json> cells;
+  for (const json& cell : table.at("cells")) {
+    if (cell.at("shown").get<bool>()) cells.push_back(cell);
+  }
+  return cells;
+}
+
+json value_of(const json& table, const std::string& cell, const std::string& entry) {
+  for (const json& value : table.at("values")) {
+    if (value.at("cell") == cell && value.at("entry") == entry) return value;
+  }
+  return nullptr;
+}
+
+json test_of(const json& table, const std::string& cell, const std::string& entry) {
+  for (const json& test : table.at("tests").at("results")) {
+    if (test.at("cell") == cell && test.at("entry") == entry) return test;
+  }
+  return nullptr;
+}
+
+std::string label_of(const json& table, const char* list, const std::string& id) {
+  for (const json& item : table.at(list)) {
+    if (item.at("id") == id) return item.at("label");
+  }
+  return id;
+}
+
+std::string percent(double fraction) {
+  const std::string text = fmt::format("{:.1f}", 100 * fraction);
+  return text == "-0.0" ? "0.0" : text;
+}
+
+bool has_mean(const json& value) { return !value.is_null() && value.contains("mean"); }
+
+bool is_best(const json& table, const std::string& cell, const std::string& entry) {
+  const json value = value_of(table, cell, entry);
+  if (!has_mean(value)) return false;
+  double best = 0;
+  int count = 0;
+  for (const json& other : table.at("values")) {
+    if (other.at("cell") != cell || !has_mean(other)) continue;
+    best = count++ == 0 ? other.at("mean").get<double>() : std::max(best, other.at("mean").get<double>());
+  }
+  return count > 1 && value.at("mean").get<double>() == best;
+}
+
+bool is_significant(const json& table, const std::string& cell, const std::string& entry) {
+  const json test = test_of(table, cell, entry);
+  return !test.is_null() && (test.at("verdict") == "better" || test.at("verdict") == "worse");
+}
+
+std::string correction_name(const json& table) {
+  return table.at("tests").at("correction") == "holm" ? "Holm" : "Benjamini-Hochberg";
+}
+
+std::string paper_verdict(const json& value) {
+  if (value.is_null() || !value.contains("paper")) return "";
+  const json& paper = value.at("paper");
+  const std::string verdict = paper.at("verdict");
+  if (verdict == "not comparable")
+    return fmt::format("not comparable: {}", paper.at("why").get<std::string>());
+  return verdict == "inside" ? "inside our 95 % interval" : "ours " + verdict;
+}
+
+}  // namespace totum::render

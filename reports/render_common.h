@@ -1,0 +1,31 @@
+#pragma once
+// What the renderers share: looking up values in report.json and writing percents. Internal to reports/.
+
+#include <nlohmann/json.hpp>
+#include <string>
+#include <vector>
+
+namespace totum::render {
+
+/// Cells that a table shows.
+std::vector<nlohmann::json> shown_cells(const nlohmann::json& table);
+/// The value of a cell and an entry; null if there is none.
+nlohmann::json value_of(const nlohmann::json& table, const std::string& cell, const std::string& entry);
+/// The test of a cell and an entry against the reference; null if there is none.
+nlohmann::json test_of(const nlohmann::json& table, const std::string& cell, const std::string& entry);
+/// The label of a cell ("cells") or an entry ("entries") by its id.
+std::string label_of(const nlohmann::json& table, const char* list, const std::string& id);
+/// "58.3": a fraction as percent with one decimal.
+std::string percent(double fraction);
+/// Has the value a mean, or is it a hole?
+bool has_mean(const nlohmann::json& value);
+/// Has the entry the highest mean of the cell, among two or more?
+bool is_best(const nlohmann::json& table, const std::string& cell, const std::string& entry);
+/// Is the entry significantly different from the reference in this cell?
+bool is_significant(const nlohmann::json& table, const std::string& cell, const std::string& entry);
+/// "Holm" or "Benjamini-Hochberg".
+std::string correction_name(const nlohmann::json& table);
+/// "ours above", "inside our 95 % interval", "not comparable: phantom data"; empty without a published value.
+std::string paper_verdict(const nlohmann::json& value);
+
+}  // namespace totum::render

@@ -1,0 +1,157 @@
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include "reports/render.h"
+#include "reports/render_common.h"
+
+namespace totum {
+
+namespace {
+
+using nlohmann::json;
+using namespace render;
+
+// One field: a string is quoted where it must be, a number keeps every digit, a hole is empty.
+std::string field(const json& value) {
+  if (value.is_null()) return "";
+  if (!value.is_string()) return value.dump();
+  const std::string text = value;
+  if (text.find_first_of(",\"\n\r") == std::string::npos) return text;
+  std::string quoted = "\"";
+  for (const char c : text) quoted += c == '"' ? std::string("\"\"") : std::string(1, c);
+  return quoted + "\"";
+}
+
+// A column: its name, and where its value stands in a row's document; a hole is an empty field.
+struct Column {
+  const char* name;
+  const char* place;
+};
+
+template <std::size_t N>
+std::string header(const Column (&columns)[N]) {
+  std::vector<std::string> names;
+  for (const Column& column : columns) names.emplace_back(column.name);
+  return fmt::format("{}\n", fmt::join(names, ","));
+}
+
+template <std::size_t N>
+std::string row(const Column (&columns)[N], const json& document) {
+  std::vector<std::string> fields;
+  for (const Column& column : columns) {
+    const json::json_pointer place(column.place);
+    fields.push_back(document.contains(place) ? field(document.at(place)) : "");
+  }
+  return fmt::format("{}\n", fmt::join(fields, ","));
+}
+
+constexpr Column kValueColumns[] = {{"size", "/size"},
+                                    {"table", "/table"},
+                                    {"cell", "/cell"},
+                                    {"entry", "/entry/id"},
+                                    {"label", "/entry/label"},
+                                    {"patients", "/value/patients"},
+                                    {"values", "/value/values"},
+                                    {"not_scored", "/value/not_scored"},
+                                    {"hallucinations", "/value/hallucinations"},
+                                    {"mean", "/value/mean"},
+                                    {"sd", "/value/sd"},
+                                    {"bca95_low", "/value/bca95/0"},
+                                    {"bca95_high", "/value/bca95/1"},
+                                    {"mean_over_organs", "/value/mean_over_organs"},
+                                    {"bca95_over_organs_low", "/value/bca95_over_organs/0"},
+                                    {"bca95_over_organs_high", "/value/bca95_over_organs/1"},
+                                    {"t95_low", "/value/t95/0"},
+                                    {"t95_high", "/value/t95/1"},
+                                    {"sd_over_seeds", "/value/sd_over_seeds"},
+                                    {"p_adjusted", "/test/p_adjusted"},
+                                    {"verdict", "/test/verdict"},
+                                    {"paper_mean", "/value/paper/mean"},
+                                    {"paper_sd", "/value/paper/sd"},
+                                    {"against_paper", "/against_paper"},
+                                    {"why", "/value/why"}};
+
+constexpr Column kTestColumns[] = {{"size", "/size"},
+                                   {"table", "/table"},
+                                   {"cell", "/test/cell"},
+                                   {"reference", "/reference"},
+                                   {"entry", "/test/entry"},
+                                   {"pairs", "/test/pairs"},
+                                   {"patients", "/test/patients"},
+                                   {"patients_left_out", "/test/patients_left_out"},
+                                   {"zeros", "/test/zeros"},
+                                   {"ties", "/test/ties"},
+                                   {"statistic", "/test/statistic"},
+                                   {"distribution", "/test/distribution"},
+                                   {"p", "/test/p"},
+                                   {"p_adjusted", "/test/p_adjusted"},
+                                   {"p_pratt", "/test/p_by_zero_rule/pratt"},
+                                   {"p_wilcox", "/test/p_by_zero_rule/wilcox"},
+                                   {"p_zsplit", "/test/p_by_zero_rule/zsplit"},
+                                   {"p_sign_flip", "/test/p_sign_flip"},
+                                   {"p_equivalence", "/test/p_equivalence"},
+                                   {"smallest_p_adjusted", "/test/smallest_p_adjusted"},
+                                   {"mean_difference", "/test/mean_difference"},
+                                   {"bca95_low", "/test/bca95/0"},
+                                   {"bca95_high", "/test/bca95/1"},
+                                   {"t95_low", "/test/t95/0"},
+                                   {"t95_high", "/test/t95/1"},
+                                   {"hodges_lehmann", "/test/hodges_lehmann"},
+                                   {"hodges_lehmann_low", "/test/hodges_lehmann_interval/0"},
+                                   {"hodges_lehmann_high", "/test/hodges_lehmann_interval/1"},
+                                   {"rank_biserial", "/test/rank_biserial"},
+                                   {"wins", "/test/wins"},
+                                   {"ties_in_outcome", "/test/ties_in_outcome"},
+                                   {"losses", "/test/losses"},
+                                   {"verdict", "/test/verdict"}};
+
+constexpr Column kOrganColumns[] = {{"size", "/size"},
+                                    {"table", "/table"},
+                                    {"test_modality", "/organ/test_modality"},
+                                    {"relation", "/organ/relation"},
+                                    {"organ", "/organ/organ"},
+                                    {"name", "/organ/name"},
+                                    {"entry", "/organ/entry"},
+                                    {"patients", "/organ/patients"},
+                                    {"mean", "/organ/mean"}};
+
+}  // namespace
+
+std::string render_csv_values(const json& report, const json& table) {
+  std::string text = header(kValueColumns);
+  for (const json& cell : shown_cells(table)) {
+    for (const json& entry : table.at("entries")) {
+      const json value = value_of(table, cell.at("id"), entry.at("id"));
+      text += row(kValueColumns, {{"size", report.at("size")},
+                                  {"table", table.at("name")},
+                                  {"cell", cell.at("id")},
+                                  {"entry", entry},
+                                  {"value", value},
+                                  {"test", test_of(table, cell.at("id"), entry.at("id"))},
+                                  {"against_paper", paper_verdict(value)}});
+    }
+  }
+  return text;
+}
+
+std::string render_csv_tests(const json& report, const json& table) {
+  std::string text = header(kTestColumns);
+  const json& tests = table.at("tests");
+  for (const json& test : tests.at("results")) {
+    text += row(kTestColumns, {{"size", report.at("size")},
+                               {"table", table.at("name")},
+                               {"reference", tests.at("reference")},
+                               {"test", test}});
+  }
+  return text;
+}
+
+std::string render_csv_organs(const json& report, const json& table) {
+  std::string text = header(kOrganColumns);
+  for (const json& organ : table.at("organs")) {
+    text += row(kOrganColumns, {{"size", report.at("size")}, {"table", table.at("name")}, {"organ", organ}});
+  }
+  return text;
+}
+
+}  // namespace totum

@@ -1,0 +1,248 @@
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include <map>
+#include <set>
+
+#include "reports/render.h"
+#include "reports/render_common.h"
+#include "reports/sentence.h"
+
+namespace totum {
+
+namespace {
+
+using nlohmann::json;
+using namespace render;
+
+// Text that stands for itself in a Markdown table.
+std::string plain(const std::string& text) {
+  std::string out;
+  for (const char c : text) {
+    if (c == '\n' || c == '\r') {
+      out += ' ';
+      continue;
+    }
+    if (c == '|' || c == '*' || c == '`' || c == '<' || c == '\\' || c == '[') out += '\\';
+    out += c;
+  }
+  return out;
+}
+std::string plain(const json& text) { return plain(text.get<std::string>()); }
+
+std::string row(const std::vector<std::string>& fields) {
+  return fmt::format("| {} |\n", fmt::join(fields, " | "));
+}
+
+std::string header(const std::vector<std::string>& fields) {
+  return row(fields) + row(std::vector<std::string>(fields.size(), "---"));
+}
+
+std::string interval_text(const json& interval) {
+  return fmt::format("{} to {}", percent(interval[0]), percent(interval[1]));
+}
+
+std::string cell_text(const json& table, const std::string& cell, const std::string& entry) {
+  const json value = value_of(table, cell, entry);
+  if (!has_mean(value)) return "–";
+  std::string text = fmt::format("{} ± {}", percent(value.at("mean")), percent(value.at("sd")));
+  if (is_best(table, cell, entry)) text = "**" + text + "**";
+  return text + (is_significant(table, cell, entry) ? "\\*" : "");
+}
+
+std::string paper_text(const json& value) {
+  if (value.is_null() || !value.contains("paper") || !value.at("paper").contains("mean")) return "";
+  const json& paper = value.at("paper");
+  return paper.contains("sd") ? fmt::format("{} ± {}", percent(paper.at("mean")), percent(paper.at("sd")))
+                              : percent(paper.at("mean"));
+}
+
+std::string value_table(const json& table) {
+  const auto cells = shown_cells(table);
+  const bool has_paper = table.at("paper_table") != 0;
+  std::vector<std::string> names{"method", "seeds"};
+  for (const json& cell : cells) {
+    names.push_back(plain(cell.at("label")));
+    if (has_paper) names.emplace_back("paper");
+  }
+  std::string text = header(names);
+  for (const json& entry : table.at("entries")) {
+    std::vector<std::string> fields{plain(entry.at("label")), fmt::format("{}", entry.at("seeds").size())};
+    for (const json& cell : cells) {
+      fields.push_back(cell_text(table, cell.at("id"), entry.at("id")));
+      if (has_paper) fields.push_back(paper_text(value_of(table, cell.at("id"), entry.at("id"))));
+    }
+    text += row(fields);
+  }
+  return text;
+}
+
+std::vector<std::string> interval_row(const json& value) {
+  const auto with_interval = [&](const char* mean, const char* interval) {
+    return fmt::format("{} ({})", percent(value.at(mean)), interval_text(value.at(interval)));
+  };
+  return {value.at("patients").dump(),
+          value.at("values").dump(),
+          value.at("not_scored").dump(),
+          value.at("hallucinations").dump(),
+          with_interval("mean", "bca95"),
+          with_interval("mean_over_organs", "bca95_over_organs"),
+          interval_text(value.at("t95")),
+          value.contains("sd_over_seeds") ? percent(value.at("sd_over_seeds")) : ""};
+}
+
+std::string interval_table(const json& table) {
+  std::string text = header({"cell", "method", "patients", "values", "not scored", "hallucinations",
+                             "mean (95 % bootstrap)", "mean over organs (95 % bootstrap)",
+                             "95 % t interval of patients' means", "sd over seeds", "against the paper"});
+  for (const json& cell : shown_cells(table)) {
+    for (const json& entry : table.at("entries")) {
+      const json value = value_of(table, cell.at("id"), entry.at("id"));
+      std::vector<std::string> fields{plain(cell.at("label")), plain(entry.at("label"))};
+      const std::vector<std::string> numbers =
+          has_mean(value) ? interval_row(value)
+                          : std::vector<std::string>{value.at("why"), "", "", "", "", "", "", ""};
+      fields.insert(fields.end(), numbers.begin(), numbers.end());
+      fields.push_back(plain(paper_verdict(value)));
+      text += row(fields);
+    }
+  }
+  return text;
+}
+
+std::string test_table(const json& table) {
+  std::string text = header({"cell", "against", "pairs", "difference (95 % CI)", "Hodges–Lehmann",
+                             "rank-biserial", "wins/ties/losses", "p", "adjusted p", "verdict"});
+  for (const json& test : table.at("tests").at("results")) {
+    text += row({plain(label_of(table, "cells", test.at("cell"))),
+                 plain(label_of(table, "entries", test.at("entry"))), test.at("pairs").dump(),
+                 fmt::format("{} ({})", percent(test.at("mean_difference")), interval_text(test.at("bca95"))),
+                 percent(test.at("hodges_lehmann")),
+                 fmt::format("{:.2f}", test.at("rank_biserial").get<double>()),
+                 fmt::format("{}/{}/{}", test.at("wins").dump(), test.at("ties_in_outcome").dump(),
+                             test.at("losses").dump()),
+                 p_text(test.at("p")), p_text(test.at("p_adjusted")), test.at("verdict")});
+  }
+  return text;
+}
+
+std::string test_section(const json& table) {
+  const json& tests = table.at("tests");
+  std::string text = fmt::format(
+      "{} test of {} against every other method: {}; zero differences: {}; {}; adjusted p: {} over {}. A "
+      "verdict speaks "
+      "about {}.\n\n",
+      tests.at("test").get<std::string>(), plain(label_of(table, "entries", tests.at("reference"))),
+      tests.at("pairs_note").get<std::string>(), tests.at("zeros").get<std::string>(),
+      tests.at("alternative").get<std::string>(), correction_name(table),
+      tests.at("family").get<std::string>(), plain(label_of(table, "entries", tests.at("reference"))));
+  if (!tests.at("results").empty()) text += test_table(table) + "\n";
+  for (const json& test : tests.at("results")) text += "- " + plain(test.at("sentence")) + "\n";
+  for (const json& skipped : tests.at("skipped")) {
+    text += fmt::format("- Not tested: {} of {}: {}.\n", plain(label_of(table, "cells", skipped.at("cell"))),
+                        plain(label_of(table, "entries", skipped.at("entry"))),
+                        skipped.at("why").get<std::string>());
+  }
+  return text;
+}
+
+std::string ranking_table(const json& table) {
+  std::string text = header({"cell", "by mean over organs", "by mean rank within patients", "patients"});
+  for (const json& ranking : table.at("rankings")) {
+    const auto names = [&](const char* scheme, bool is_rank) {
+      std::vector<std::string> parts;
+      for (const json& place : ranking.at(scheme)) {
+        const double value = place.at("value");
+        parts.push_back(fmt::format("{} ({})", plain(label_of(table, "entries", place.at("entry"))),
+                                    is_rank ? fmt::format("{:.2f}", value) : percent(value)));
+      }
+      return fmt::format("{}", fmt::join(parts, ", "));
+    };
+    text += row({plain(label_of(table, "cells", ranking.at("cell"))), names("by_mean", false),
+                 names("by_mean_rank", true), ranking.at("patients").dump()});
+  }
+  return text;
+}
+
+std::string organ_table(const json& table) {
+  using Key = std::tuple<std::string, std::int64_t, std::string>;  // modality, organ, relation
+  std::map<Key, std::map<std::string, const json*>> rows;
+  for (const json& organ : table.at("organs")) {
+    rows[{organ.at("test_modality"), organ.at("organ"), organ.at("relation")}][organ.at("entry")] = &organ;
+  }
+  std::vector<std::string> names{"test images", "organ", "relation", "patients"};
+  for (const json& entry : table.at("entries")) names.push_back(plain(entry.at("label")));
+  std::string text = header(names);
+  for (const auto& [key, by_entry] : rows) {
+    const json& first = *by_entry.begin()->second;
+    std::vector<std::string> fields{std::get<0>(key) == "ct" ? "CT" : "MR", first.at("name"),
+                                    std::get<2>(key), first.at("patients").dump()};
+    for (const json& entry : table.at("entries")) {
+      const auto found = by_entry.find(entry.at("id"));
+      fields.push_back(found == by_entry.end() ? "–" : percent(found->second->at("mean")));
+    }
+    text += row(fields);
+  }
+  return text;
+}
+
+std::string table_section(const json& report, const json& table) {
+  std::string text = fmt::format(
+      "\n## {}: {}\n\n_{}_\n\n{} in percent on the {} grid, mean ± standard deviation over all (case, organ) "
+      "pairs; bold: best; "
+      "\\*: significantly different from {} after correction.\n\n",
+      plain(table.at("name")), plain(table.at("title")), plain(report.at("size")),
+      table.at("metric") == "dice" ? "Dice" : plain(table.at("metric")), table.at("grid").get<std::string>(),
+      plain(label_of(table, "entries", table.at("tests").at("reference"))));
+  text += value_table(table) + "\n";
+  for (const json& note : table.at("notes")) text += "- " + plain(note) + "\n";
+  return text + "\n### Cells\n\n" + interval_table(table) + "\n### Tests\n\n" + test_section(table) +
+         "\n### Rankings\n\n" + ranking_table(table) + "\n### Organs\n\n" + organ_table(table);
+}
+
+std::string short_hash(const json& object, const char* key) {
+  return object.contains(key) ? object.at(key).get<std::string>().substr(0, 12) : "";
+}
+
+std::string provenance_section(const json& report) {
+  const json& provenance = report.at("provenance");
+  std::string text = "\n## Provenance\n\n";
+  text += fmt::format(
+      "totum {}; {} bootstrap resamples, seed {}. `totum verify` follows every number of this page back to "
+      "the stored files.\n\n",
+      provenance.at("totum").get<std::string>(), report.at("resampling").at("resamples").dump(),
+      report.at("resampling").at("seed").dump());
+  text += header({"run", "state", "device", "threads", "patches", "parameters", "configuration", "split",
+                  "data", "program", "scores"});
+  for (const json& run : provenance.at("runs")) {
+    const json hashes = run.value("hashes", json::object());
+    text += row({plain(run.at("folder")), run.at("state"), run.value("device", ""),
+                 run.contains("threads") ? run.at("threads").dump() : "",
+                 run.contains("patches") ? run.at("patches").dump() : "",
+                 run.contains("parameters") ? run.at("parameters").dump() : "", short_hash(hashes, "config"),
+                 short_hash(hashes, "split"), short_hash(hashes, "data"), short_hash(hashes, "binary"),
+                 short_hash(run, "scores_sha256")});
+  }
+  return text;
+}
+
+}  // namespace
+
+std::string render_markdown(const json& report) {
+  std::string text = fmt::format("# {}\n\n", plain(report.at("title")));
+  for (const json& caveat : report.at("caveats")) text += "> **" + plain(caveat) + "**\n>\n";
+  text += "\n";
+  for (const json& failure : report.at("failures")) {
+    text += fmt::format("- **Missing:** {}: {}\n", plain(failure.at("folder")), plain(failure.at("reason")));
+  }
+  for (const json& warning : report.at("warnings")) {
+    const auto runs = warning.at("runs").get<std::vector<std::string>>();
+    text += fmt::format(
+        "- Warning: {}{}\n", plain(warning.at("text")),
+        runs.empty() ? "" : fmt::format(" ({})", plain(fmt::format("{}", fmt::join(runs, ", ")))));
+  }
+  for (const json& table : report.at("tables")) text += table_section(report, table);
+  return text + provenance_section(report);
+}
+
+}  // namespace totum

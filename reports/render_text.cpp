@@ -1,0 +1,45 @@
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "reports/render.h"
+#include "reports/render_common.h"
+
+namespace totum {
+
+namespace {
+
+using nlohmann::json;
+using namespace render;
+
+std::string cell_text(const json& table, const std::string& cell, const std::string& entry) {
+  const json value = value_of(table, cell, entry);
+  if (!has_mean(value)) return "–";
+  return fmt::format("{} ± {}{}", percent(value.at("mean")), percent(value.at("sd")),
+                     is_significant(table, cell, entry) ? "*" : " ");
+}
+
+}  // namespace
+
+std::string render_text_table(const json& table) {
+  const auto cells = shown_cells(table);
+  std::size_t width = 6;
+  for (const json& entry : table.at("entries"))
+    width = std::max(width, entry.at("label").get<std::string>().size());
+  std::string text = fmt::format("{}: {}\n{:<{}}", table.at("name").get<std::string>(),
+                                 table.at("title").get<std::string>(), "", width);
+  for (const json& cell : cells) text += fmt::format("  {:>14}", cell.at("label").get<std::string>());
+  text += "\n";
+  for (const json& entry : table.at("entries")) {
+    text += fmt::format("{:<{}}", entry.at("label").get<std::string>(), width);
+    for (const json& cell : cells)
+      text += fmt::format("  {:>14}", cell_text(table, cell.at("id"), entry.at("id")));
+    text += "\n";
+  }
+  text += fmt::format(
+      "Dice in percent, mean ± sd over all (case, organ) pairs; *: significantly different from {}\n",
+      label_of(table, "entries", table.at("tests").at("reference")));
+  return text;
+}
+
+}  // namespace totum

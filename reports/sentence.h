@@ -1,0 +1,18 @@
+#pragma once
+// The sentence for a paper about one comparison, never saying more than the numbers allow.
+
+#include <nlohmann/json.hpp>
+#include <string>
+
+#include "reports/table_spec.h"
+
+namespace totum {
+
+/// `test` is an element of report.json's tests.results without its sentence.
+std::string comparison_sentence(const nlohmann::json& test, const std::string& reference,
+                                const std::string& other, const std::string& cell, const TableSpec& table);
+
+/// "0.031", "< 0.001"
+std::string p_text(double p);
+
+}  // namespace totum

@@ -1,0 +1,59 @@
+#include "reports/table_context.h"
+
+#include <algorithm>
+
+namespace totum {
+
+TableContext::TableContext(const TableSpec& the_table, const ReportInput& the_input,
+                           const PublishedNumbers& the_published, const ReportOptions& the_options)
+    : table(the_table), input(the_input), published(the_published), options(the_options) {
+  for (const TableEntry& entry : table.entries) {
+    auto& runs = runs_[entry.id];
+    auto& scores = scores_[entry.id];
+    for (const ReportRun& run : input.runs) {
+      if (run.id != entry.id || !run.scores) continue;
+      runs.push_back(&run);
+      scores.insert(scores.end(), run.scores->begin(), run.scores->end());
+    }
+  }
+}
+
+const std::vector<const ReportRun*>& TableContext::runs_of(const std::string& entry) const {
+  return runs_.at(entry);
+}
+
+const std::vector<Score>& TableContext::scores_of(const std::string& entry) const {
+  return scores_.at(entry);
+}
+
+const TableCell& TableContext::cell(const std::string& id) const {
+  return *std::find_if(table.cells.begin(), table.cells.end(),
+                       [&](const TableCell& c) { return c.id == id; });
+}
+
+std::vector<const TableCell*> TableContext::basic_cells(const TableCell& of_cell) const {
+  if (of_cell.mean_of.empty()) return {&of_cell};
+  std::vector<const TableCell*> cells;
+  for (const std::string& id : of_cell.mean_of) cells.push_back(&cell(id));
+  return cells;
+}
+
+std::vector<std::vector<PatientScores>> TableContext::parts_of(const TableCell& of_cell,
+                                                               const std::vector<Score>& scores) const {
+  std::vector<std::vector<PatientScores>> parts;
+  for (const TableCell* basic : basic_cells(of_cell))
+    parts.push_back(patients_of_cell(scores, filter_of(*basic)));
+  return parts;
+}
+
+CellFilter TableContext::filter_of(const TableCell& basic_cell) const {
+  return {*basic_cell.test_modality, basic_cell.relation, table.metric, table.grid};
+}
+
+const std::string& TableContext::label_of(const std::string& entry) const {
+  return std::find_if(table.entries.begin(), table.entries.end(),
+                      [&](const TableEntry& e) { return e.id == entry; })
+      ->label;
+}
+
+}  // namespace totum

@@ -1,0 +1,42 @@
+#pragma once
+// What every part of a table's results is computed from. Internal to reports/.
+
+#include <map>
+#include <string>
+#include <vector>
+
+#include "evaluation/cell_summary.h"
+#include "reports/report.h"
+
+namespace totum {
+
+/// The scores of one table, by entry and cell. Keeps references to what it is made from.
+class TableContext {
+ public:
+  TableContext(const TableSpec& table, const ReportInput& input, const PublishedNumbers& published,
+               const ReportOptions& options);
+
+  const TableSpec& table;
+  const ReportInput& input;
+  const PublishedNumbers& published;
+  const ReportOptions& options;
+
+  /// The runs of an entry that have scores, by seed; empty if there are none.
+  [[nodiscard]] const std::vector<const ReportRun*>& runs_of(const std::string& entry) const;
+  /// The scores of all these runs.
+  [[nodiscard]] const std::vector<Score>& scores_of(const std::string& entry) const;
+  [[nodiscard]] const TableCell& cell(const std::string& id) const;
+  /// The basic cells that a cell consists of: itself, or those of mean_of.
+  [[nodiscard]] std::vector<const TableCell*> basic_cells(const TableCell& cell) const;
+  /// Patients of the cell, one list for each of its basic cells.
+  [[nodiscard]] std::vector<std::vector<PatientScores>> parts_of(const TableCell& cell,
+                                                                 const std::vector<Score>& scores) const;
+  [[nodiscard]] CellFilter filter_of(const TableCell& basic_cell) const;
+  [[nodiscard]] const std::string& label_of(const std::string& entry) const;
+
+ private:
+  std::map<std::string, std::vector<const ReportRun*>> runs_;
+  std::map<std::string, std::vector<Score>> scores_;
+};
+
+}  // namespace totum

@@ -1,0 +1,103 @@
+#include "reports/table_results.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "reports/table_context.h"
+#include "reports/table_tests.h"
+#include "reports/table_values.h"
+
+namespace totum {
+
+namespace {
+
+using nlohmann::json;
+
+constexpr std::int64_t kPatientsForBootstrap = 50;
+
+json entries(const TableContext& context) {
+  json list = json::array();
+  for (const TableEntry& entry : context.table.entries) {
+    json seeds = json::array();
+    for (const ReportRun* run : context.runs_of(entry.id)) seeds.push_back(run->seed);
+    list.push_back({{"id", entry.id},
+                    {"method", entry.method},
+                    {"label", entry.label},
+                    {"options", entry.options},
+                    {"paper_method", entry.paper_method},
+                    {"seeds", seeds}});
+  }
+  return list;
+}
+
+json cells(const TableSpec& table) {
+  json list = json::array();
+  for (const TableCell& cell : table.cells) {
+    list.push_back(
+        {{"id", cell.id}, {"label", cell.label}, {"shown", cell.shown}, {"mean_of", cell.mean_of}});
+  }
+  return list;
+}
+
+// What a reader of this table must know before believing it.
+json notes(const json& values, const json& tests) {
+  json list = json::array();
+  std::int64_t fewest = kPatientsForBootstrap;
+  std::int64_t holes = 0;
+  std::int64_t hallucinations = 0;
+  for (const json& value : values) {
+    if (!value.contains("patients")) continue;
+    fewest = std::min(fewest, value.at("patients").get<std::int64_t>());
+    holes += value.at("not_scored").get<std::int64_t>();
+    hallucinations += value.at("hallucinations").get<std::int64_t>();
+  }
+  if (fewest < kPatientsForBootstrap) {
+    list.push_back(fmt::format(
+        "Bootstrap intervals from fewer than {} patients (here down to {}) tend to be too narrow; "
+        "compare them with the t intervals.",
+        kPatientsForBootstrap, fewest));
+  }
+  if (holes > 0) {
+    list.push_back(
+        "Organs that the reference of a case lacks count for no method; these (case, organ) pairs are \"not "
+        "scored\".");
+  }
+  if (hallucinations > 0) {
+    list.push_back(
+        "Hallucinations: predictions of an organ that the reference of the case lacks, over all seeds. They "
+        "are part of no "
+        "mean.");
+  }
+  if (std::any_of(tests.at("results").begin(), tests.at("results").end(),
+                  [](const json& test) { return !test.at("reachable").get<bool>(); })) {
+    list.push_back(
+        "Tests marked unreachable could not have become significant with this many pairs, whatever the "
+        "scores.");
+  }
+  return list;
+}
+
+}  // namespace
+
+json table_results(const TableSpec& table, const ReportInput& input, const PublishedNumbers& published,
+                   const ReportOptions& options) {
+  const TableContext context(table, input, published, options);
+  const json values = table_values(context);
+  const json tests = table_tests(context);
+  return {{"declared", to_json(table)},
+          {"name", table.name},
+          {"title", table.title},
+          {"metric", table.metric},
+          {"grid", table.grid},
+          {"paper_table", table.paper_table},
+          {"entries", entries(context)},
+          {"cells", cells(table)},
+          {"values", values},
+          {"rankings", table_rankings(context, values)},
+          {"tests", tests},
+          {"organs", table_organs(context)},
+          {"notes", notes(values, tests)}};
+}
+
+}  // namespace totum

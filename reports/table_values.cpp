@@ -1,0 +1,259 @@
+#include "reports/table_values.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cmath>
+#include <map>
+#include <set>
+
+#include "core/random.h"
+#include "evaluation/ranking.h"
+
+namespace totum {
+
+namespace {
+
+using nlohmann::json;
+
+json to_json(const Interval& interval) { return json::array({interval.low, interval.high}); }
+
+// Mean over all (patient, organ) pairs, averaged over the parts; nullopt if a part has no patient.
+std::optional<double> pooled_mean(const std::vector<std::vector<PatientScores>>& parts) {
+  double mean = 0;
+  for (const auto& part : parts) {
+    double total = 0;
+    std::size_t count = 0;
+    for (const PatientScores& patient : part) {
+      total += patient.sum();
+      count += patient.by_organ.size();
+    }
+    if (count == 0) return std::nullopt;
+    mean += total / static_cast<double>(count) / static_cast<double>(parts.size());
+  }
+  return mean;
+}
+
+json seed_means(const TableContext& context, const TableCell& cell, const TableEntry& entry) {
+  json list = json::array();
+  for (const ReportRun* run : context.runs_of(entry.id)) {
+    const auto mean = pooled_mean(context.parts_of(cell, *run->scores));
+    if (mean) list.push_back({{"seed", run->seed}, {"mean", *mean}});
+  }
+  return list;
+}
+
+// Standard deviation (n - 1) of the seeds' means; null for a single seed.
+json spread_over_seeds(const json& seeds) {
+  if (seeds.size() < 2) return nullptr;
+  double sum = 0;
+  for (const json& seed : seeds) sum += seed.at("mean").get<double>();
+  const double mean = sum / static_cast<double>(seeds.size());
+  double squares = 0;
+  for (const json& seed : seeds) squares += std::pow(seed.at("mean").get<double>() - mean, 2);
+  return std::sqrt(squares / static_cast<double>(seeds.size() - 1));
+}
+
+// (case, organ) pairs of the cell, with a value or without.
+std::int64_t pairs_of_cell(const TableContext& context, const TableCell& cell,
+                           const std::vector<Score>& scores) {
+  std::set<std::pair<std::string, std::int64_t>> pairs;
+  for (const TableCell* basic : context.basic_cells(cell)) {
+    const CellFilter filter = context.filter_of(*basic);
+    for (const Score& score : scores) {
+      const bool is_here = score.modality == filter.test_modality && score.relation == filter.relation &&
+                           score.metric == filter.metric && score.grid == filter.grid;
+      if (is_here) pairs.emplace(score.case_id, score.organ);
+    }
+  }
+  return static_cast<std::int64_t>(pairs.size());
+}
+
+std::int64_t hallucinations_of_cell(const TableContext& context, const TableCell& cell,
+                                    const std::vector<Score>& scores) {
+  std::int64_t count = 0;
+  for (const TableCell* basic : context.basic_cells(cell))
+    count += hallucinations(scores, context.filter_of(*basic));
+  return count;
+}
+
+std::optional<CellSummary> summarise(const TableContext& context, const TableCell& cell,
+                                     const TableEntry& entry) {
+  const auto parts = context.parts_of(cell, context.scores_of(entry.id));
+  const ReportOptions& options = context.options;
+  const std::uint64_t seed = derive_seed(options.seed, context.table.name + "/" + cell.id);
+  return cell.mean_of.empty() ? summarise_cell(parts.front(), options.resamples, seed, options.threads)
+                              : summarise_mean_of(parts, options.resamples, seed, options.threads);
+}
+
+// Why our numbers may not be compared with the paper's; empty if they may.
+std::string obstacle_to_paper(const ReportInput& input) {
+  for (const ReportRun& run : input.runs) {
+    if (run.record.is_null()) continue;
+    if (run.record.value("dataset", "") == "phantom") return "phantom data";
+    const std::string preset = run.record.value("preset", "");
+    if (!preset.starts_with("amos22-")) return "another preset (" + preset + ")";
+    const json notes = run.record.value("notes", json::array());
+    return notes.empty() ? "" : notes.front().get<std::string>();
+  }
+  return "scores of other programs";
+}
+
+// The paper's number and how ours stands to it; null if the paper has no such cell.
+json paper_value(const TableContext& context, const TableCell& cell, const TableEntry& entry,
+                 const std::optional<CellSummary>& summary) {
+  const int number = context.table.paper_table;
+  if (number == 0 || entry.paper_method.empty() || cell.paper_test_modality.empty()) return nullptr;
+  const auto published = context.published.find(number, cell, entry.paper_method);
+  if (!published) return nullptr;
+  json paper{{"significant", published->significant}};
+  if (published->mean_percent) paper["mean"] = *published->mean_percent / 100;
+  if (published->sd_percent) paper["sd"] = *published->sd_percent / 100;
+  const std::string obstacle = !published->mean_percent ? "the published value is not legible"
+                               : !summary               ? "there is no score of ours"
+                                                        : obstacle_to_paper(context.input);
+  if (!obstacle.empty()) {
+    paper["verdict"] = "not comparable";
+    paper["why"] = obstacle;
+    return paper;
+  }
+  const double mean = *published->mean_percent / 100;
+  paper["verdict"] = mean < summary->bca.low ? "above" : mean > summary->bca.high ? "below" : "inside";
+  return paper;
+}
+
+json cell_value(const TableContext& context, const TableCell& cell, const TableEntry& entry) {
+  json value{{"cell", cell.id}, {"entry", entry.id}};
+  const auto summary = summarise(context, cell, entry);
+  if (const json paper = paper_value(context, cell, entry, summary); !paper.is_null()) value["paper"] = paper;
+  if (!summary) {
+    value["why"] =
+        context.runs_of(entry.id).empty() ? "no run of it has scores" : "no patient has a score of this cell";
+    return value;
+  }
+  value["patients"] = summary->patients;
+  value["values"] = summary->values;
+  const auto& scores = context.scores_of(entry.id);
+  value["not_scored"] = pairs_of_cell(context, cell, scores) - summary->values;
+  value["hallucinations"] = hallucinations_of_cell(context, cell, scores);
+  value["mean"] = summary->mean;
+  value["sd"] = summary->sd;
+  value["mean_over_organs"] = summary->mean_over_organs;
+  value["bca95"] = to_json(summary->bca);
+  value["bca95_over_organs"] = to_json(summary->bca_over_organs);
+  value["t95"] = to_json(summary->t);
+  value["interval"] =
+      cell.mean_of.empty() ? "BCa, patients resampled" : "percentile, patients resampled within each part";
+  value["seeds"] = seed_means(context, cell, entry);
+  if (const json spread = spread_over_seeds(value["seeds"]); !spread.is_null())
+    value["sd_over_seeds"] = spread;
+  return value;
+}
+
+using PatientOfPart = std::pair<std::size_t, std::string>;
+
+// Patients' means of a cell, by part and case id.
+std::map<PatientOfPart, double> patient_means(const TableContext& context, const TableCell& cell,
+                                              const std::string& entry) {
+  std::map<PatientOfPart, double> means;
+  const auto parts = context.parts_of(cell, context.scores_of(entry));
+  for (std::size_t part = 0; part < parts.size(); ++part) {
+    for (const PatientScores& patient : parts[part]) means[{part, patient.case_id}] = patient.mean();
+  }
+  return means;
+}
+
+json ordered(std::vector<std::pair<double, std::string>> order, bool ascending) {
+  std::stable_sort(order.begin(), order.end(), [&](const auto& x, const auto& y) {
+    return ascending ? x.first < y.first : x.first > y.first;
+  });
+  json list = json::array();
+  for (const auto& [value, entry] : order) list.push_back({{"entry", entry}, {"value", value}});
+  return list;
+}
+
+json ranking_by_mean(const TableCell& cell, const json& values) {
+  std::vector<std::pair<double, std::string>> order;
+  for (const json& value : values) {
+    if (value.at("cell") == cell.id && value.contains("mean_over_organs")) {
+      order.emplace_back(value.at("mean_over_organs").get<double>(), value.at("entry").get<std::string>());
+    }
+  }
+  return ordered(std::move(order), /*ascending=*/false);
+}
+
+json ranking_by_ranks(const TableContext& context, const TableCell& cell, std::size_t& patients) {
+  std::vector<std::string> entries;
+  std::vector<std::map<PatientOfPart, double>> means;
+  for (const TableEntry& entry : context.table.entries) {
+    auto of_entry = patient_means(context, cell, entry.id);
+    if (of_entry.empty()) continue;
+    entries.push_back(entry.id);
+    means.push_back(std::move(of_entry));
+  }
+  std::vector<std::vector<double>> values(means.size());
+  if (means.empty()) return json::array();
+  for (const auto& of_first : means.front()) {
+    const PatientOfPart& patient = of_first.first;
+    const bool everywhere =
+        std::all_of(means.begin(), means.end(), [&](const auto& m) { return m.contains(patient); });
+    for (std::size_t e = 0; everywhere && e < means.size(); ++e) values[e].push_back(means[e].at(patient));
+  }
+  patients = values.front().size();
+  const auto ranks = mean_ranks(values, context.table.tests.tie_tolerance);
+  std::vector<std::pair<double, std::string>> order;
+  for (std::size_t e = 0; e < ranks.size(); ++e) order.emplace_back(ranks[e], entries[e]);
+  return ordered(std::move(order), /*ascending=*/true);
+}
+
+}  // namespace
+
+json table_values(const TableContext& context) {
+  json values = json::array();
+  for (const TableCell& cell : context.table.cells) {
+    for (const TableEntry& entry : context.table.entries) values.push_back(cell_value(context, cell, entry));
+  }
+  return values;
+}
+
+json table_rankings(const TableContext& context, const json& values) {
+  json list = json::array();
+  for (const TableCell& cell : context.table.cells) {
+    std::size_t patients = 0;
+    const json by_ranks = ranking_by_ranks(context, cell, patients);
+    list.push_back({{"cell", cell.id},
+                    {"by_mean", ranking_by_mean(cell, values)},
+                    {"by_mean_rank", by_ranks},
+                    {"patients", patients}});
+  }
+  return list;
+}
+
+json table_organs(const TableContext& context) {
+  json list = json::array();
+  for (const TableEntry& entry : context.table.entries) {
+    for (const Modality modality : {Modality::ct, Modality::mr}) {
+      for (const Relation relation : {Relation::intra, Relation::cross}) {
+        std::map<std::int64_t, std::vector<double>> by_organ;
+        const CellFilter filter{modality, relation, context.table.metric, context.table.grid};
+        for (const auto& patient : patients_of_cell(context.scores_of(entry.id), filter)) {
+          for (const auto& [organ, value] : patient.by_organ) by_organ[organ].push_back(value);
+        }
+        for (const auto& [organ, values] : by_organ) {
+          double sum = 0;
+          for (const double value : values) sum += value;
+          list.push_back({{"entry", entry.id},
+                          {"test_modality", to_string(modality)},
+                          {"relation", relation == Relation::intra ? "intra" : "cross"},
+                          {"organ", organ},
+                          {"name", organ_name(organ)},
+                          {"patients", values.size()},
+                          {"mean", sum / static_cast<double>(values.size())}});
+        }
+      }
+    }
+  }
+  return list;
+}
+
+}  // namespace totum

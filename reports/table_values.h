@@ -1,0 +1,21 @@
+#pragma once
+// The numbers of a table's cells, rankings and organs, as JSON. Internal to reports/.
+
+#include <nlohmann/json.hpp>
+
+#include "reports/table_context.h"
+
+namespace totum {
+
+/// One object for each (cell, entry): counts, mean, deviation, intervals, seeds, the paper's number and how
+/// ours stands to it. A cell without a score says why instead.
+nlohmann::json table_values(const TableContext& context);
+
+/// For each cell the entries by mean over organs and by rank-then-average over the patients that all of them
+/// have. `values` comes from table_values.
+nlohmann::json table_rankings(const TableContext& context, const nlohmann::json& values);
+
+/// Mean and number of patients of each organ in test images of each modality, for each entry.
+nlohmann::json table_organs(const TableContext& context);
+
+}  // namespace totum

@@ -1,0 +1,104 @@
+// `totum evaluate`, as a user calls it: arguments in; files, text and exit status out.
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <nlohmann/json.hpp>
+
+#include "cli/commands.h"
+#include "core/error.h"
+#include "data/nifti.h"
+#include "evaluation/scores.h"
+#include "tests/core/temporary_folder.h"
+
+namespace totum {
+namespace {
+
+using testing::HasSubstr;
+
+class EvaluateCommandTest : public testing::Test {
+ protected:
+  void SetUp() override {
+    write("labels/amos_0001.nii.gz", {1, 1, 6, 0});
+    write("predictions/amos_0001.nii.gz", {1, 0, 6, 9});
+  }
+  void write(const std::string& name, std::vector<std::uint8_t> voxels) const {
+    Geometry geometry;
+    geometry.size_xyz = {static_cast<std::int64_t>(voxels.size()), 1, 1};
+    write_label_map(at(name), {geometry, std::move(voxels)});
+  }
+  std::string at(const std::string& name) const { return (folder_.path() / name).string(); }
+
+  // What main() does with this command.
+  void call(const std::vector<std::string>& more = {}) {
+    CLI::App app;
+    add_evaluate_command(app, exit_status_);
+    std::vector<std::string> arguments{"evaluate",
+                                       "--labels",
+                                       at("labels"),
+                                       "--predictions",
+                                       at("predictions"),
+                                       "--split",
+                                       TOTUM_SOURCE_DIR "/data_splits/amos22.csv",
+                                       "--out",
+                                       at("out")};
+    arguments.insert(arguments.end(), more.begin(), more.end());
+    std::reverse(arguments.begin(), arguments.end());
+    testing::internal::CaptureStdout();
+    testing::internal::CaptureStderr();
+    std::string thrown;
+    try {
+      app.parse(arguments);
+    } catch (const Error& error) {
+      exit_status_ = error.exit_status();
+      thrown = error.what();
+    }
+    out_ = testing::internal::GetCapturedStdout();
+    error_ = testing::internal::GetCapturedStderr() + thrown;
+  }
+
+  TemporaryFolder folder_;
+  int exit_status_ = 0;
+  std::string out_, error_;
+};
+
+TEST_F(EvaluateCommandTest, WritesScoresAndSaysTheCells) {
+  call({"--name", "nnU-Net, default"});
+  EXPECT_EQ(exit_status_, 0);
+  // Labelled on CT: organ 6 is right; organ 9 was predicted and is not there. On MR: organ 1, Dice 2/3.
+  EXPECT_THAT(out_, HasSubstr("ct intra-modal: Dice 1.0000"));
+  EXPECT_THAT(out_, HasSubstr("ct cross-modal: Dice 0.6667"));
+  EXPECT_EQ(read_scores(at("out/scores.csv")).front().run, "nnU-Net, default");
+}
+
+TEST_F(EvaluateCommandTest, PrintsJson) {
+  call({"--json"});
+  const auto summary = nlohmann::json::parse(out_);
+  EXPECT_EQ(summary.at("cases"), 1);
+  EXPECT_EQ(summary.at("cells").at(0).at("hallucinations"), 1);
+  EXPECT_DOUBLE_EQ(summary.at("cells").at(1).at("mean_over_organs").get<double>(), 2.0 / 3);
+}
+
+TEST_F(EvaluateCommandTest, StopsAtMissingPredictionsUnlessTheyAreAllowed) {
+  write("labels/amos_0002.nii.gz", {1});
+  call();
+  EXPECT_EQ(exit_status_, 2);
+  EXPECT_THAT(error_, HasSubstr("no prediction for 1 of 2 cases: amos_0002"));
+  EXPECT_FALSE(std::filesystem::exists(at("out")));
+  call({"--allow-missing"});
+  EXPECT_EQ(exit_status_, 1);
+  EXPECT_THAT(error_, HasSubstr("amos_0002"));
+  EXPECT_TRUE(std::filesystem::exists(at("out/scores.csv")));
+}
+
+TEST_F(EvaluateCommandTest, WritesNothingWhereGeometriesDiffer) {
+  write("predictions/amos_0001.nii.gz", {1, 0, 6});
+  call();
+  EXPECT_NE(exit_status_, 0);
+  EXPECT_THAT(error_, HasSubstr("has another size, spacing, origin or direction"));
+  EXPECT_FALSE(std::filesystem::exists(at("out")));
+}
+
+}  // namespace
+}  // namespace totum

@@ -1,0 +1,94 @@
+#include "data/dataset.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "core/error.h"
+#include "core/files.h"
+#include "tests/core/temporary_folder.h"
+#include "tests/data/volumes.h"
+
+namespace totum {
+namespace {
+
+using ::testing::AllOf;
+using ::testing::HasSubstr;
+
+class DatasetTest : public testing::Test {
+ protected:
+  void file(const std::string& name) { write_file_atomically(folder_.path() / name, "x"); }
+  std::string refusal() {
+    try {
+      open_dataset(folder_.path());
+    } catch (const DataError& error) {
+      EXPECT_EQ(error.exit_status(), 2);
+      return error.what();
+    }
+    return "";
+  }
+  static Split split_of(const std::vector<std::string>& ids) {
+    Split split{"mine.csv", "", {{"ct_a", Modality::ct, {5}}}, {}};
+    for (const std::string& id : ids) split.cases.push_back({id, Subset::train, 0});
+    return split;
+  }
+  TemporaryFolder folder_;
+};
+
+TEST_F(DatasetTest, FindsImagesAndTheirLabelsInAllParts) {
+  for (const char* name :
+       {"dataset.json", "imagesTr/amos_0001.nii.gz", "labelsTr/amos_0001.nii.gz", "imagesVa/amos_0002.nii.gz",
+        "labelsVa/amos_0002.nii.gz", "imagesTs/amos_0003.nii.gz", "imagesTr/._amos_0001.nii.gz",
+        "imagesTr/notes.txt"}) {
+    file(name);
+  }
+  const Dataset dataset = open_dataset(folder_.path());
+  ASSERT_EQ(dataset.cases.size(), 3U);
+  EXPECT_EQ(dataset.cases.at("amos_0002").label, folder_.path() / "labelsVa/amos_0002.nii.gz");
+  EXPECT_TRUE(dataset.cases.at("amos_0003").label.empty());
+}
+
+TEST_F(DatasetTest, RefusesAFolderThatIsAbsentEmptyOrNotAmos) {
+  EXPECT_THAT(refusal(), AllOf(HasSubstr(folder_.path().string()), HasSubstr("the folder is empty"),
+                               HasSubstr("imagesTr")));
+  file("imagesTr/amos_0001.nii.gz");
+  EXPECT_THAT(refusal(), HasSubstr("dataset.json is missing"));
+  file("dataset.json");
+  EXPECT_EQ(refusal(), "");
+  std::filesystem::remove(folder_.path() / "imagesTr/amos_0001.nii.gz");
+  EXPECT_THAT(refusal(), HasSubstr("no image"));
+  EXPECT_THAT(message_of<DataError>([&] { open_dataset(folder_.path() / "absent"); }),
+              HasSubstr("there is no such folder"));
+}
+
+TEST_F(DatasetTest, ListsAllCasesOfTheSplitThatItLacks) {
+  for (const char* name : {"dataset.json", "imagesTr/amos_0001.nii.gz", "labelsTr/amos_0001.nii.gz",
+                           "imagesTr/amos_0002.nii.gz"}) {
+    file(name);
+  }
+  const Dataset dataset = open_dataset(folder_.path());
+  const Split split = split_of({"amos_0001", "amos_0002", "amos_0007"});
+  EXPECT_EQ(missing_cases(dataset, split), (std::vector<std::string>{"amos_0002", "amos_0007"}));
+  try {
+    restrict_to(dataset, split, false);
+    FAIL();
+  } catch (const DataError& error) {
+    EXPECT_EQ(error.exit_status(), 2);
+    EXPECT_THAT(error.what(), AllOf(HasSubstr("mine.csv"), HasSubstr("2 of 3 cases"),
+                                    HasSubstr("amos_0002, amos_0007"), HasSubstr("--allow-missing")));
+  }
+}
+
+TEST_F(DatasetTest, GoesOnWithoutMissingCasesWhereAllowedAndSaysSo) {
+  for (const char* name : {"dataset.json", "imagesTr/amos_0001.nii.gz", "labelsTr/amos_0001.nii.gz"})
+    file(name);
+  const Dataset dataset = open_dataset(folder_.path());
+  testing::internal::CaptureStdout();  // spdlog's logger before main() has set one
+  const Split rest = restrict_to(dataset, split_of({"amos_0001", "amos_0007"}), true);
+  EXPECT_THAT(testing::internal::GetCapturedStdout(), HasSubstr("amos_0007"));
+  ASSERT_EQ(rest.cases.size(), 1U);
+  EXPECT_EQ(rest.cases[0].case_id, "amos_0001");
+  EXPECT_THROW(restrict_to(dataset, split_of({"amos_0007"}), true), DataError);
+}
+
+}  // namespace
+}  // namespace totum

@@ -1,0 +1,167 @@
+#include "evaluation/comparison.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <cmath>
+
+#include "core/error.h"
+#include "core/random.h"
+
+namespace totum {
+namespace {
+
+using Patients = std::vector<PatientScores>;
+
+ComparisonOptions quick() {
+  ComparisonOptions options;
+  options.resamples = 500;
+  return options;
+}
+
+PairedValues pairs_of(const std::vector<double>& differences) {
+  PairedValues values;
+  for (std::size_t i = 0; i < differences.size(); ++i) {
+    values.case_ids.push_back("case_" + std::to_string(100 + i));
+    values.a.push_back(0.5 + differences[i]);
+    values.b.push_back(0.5);
+  }
+  return values;
+}
+
+TEST(PairPatients, PairsByCaseIdWhateverTheOrder) {
+  const Patients a{{"p", {{1, 0.1}}}, {"q", {{1, 0.2}}}};
+  const Patients b{{"q", {{1, 0.4}}}, {"p", {{1, 0.3}}}};
+  const auto values = pair_patients(a, b, false, false);
+  EXPECT_EQ(values.case_ids, (std::vector<std::string>{"p", "q"}));
+  EXPECT_EQ(values.a, (std::vector<double>{0.1, 0.2}));
+  EXPECT_EQ(values.b, (std::vector<double>{0.3, 0.4}));
+}
+
+TEST(PairPatients, RefusesDifferentCasesAndListsThem) {
+  const Patients a{{"p", {{1, 0.1}}}, {"q", {{1, 0.2}}}};
+  const Patients b{{"q", {{1, 0.4}}}, {"r", {{1, 0.3}}}};
+  try {
+    pair_patients(a, b, false, false);
+    FAIL();
+  } catch (const DataError& error) {
+    EXPECT_THAT(error.what(), testing::HasSubstr("only the first has [p], only the second has [r]"));
+  }
+  const auto common = pair_patients(a, b, false, true);
+  EXPECT_EQ(common.case_ids, (std::vector<std::string>{"q"}));
+  EXPECT_EQ(common.patients_left_out, 2);
+}
+
+TEST(PairPatients, AveragesOverTheOrgansThatBothHaveAndCountsTheOthers) {
+  const Patients a{{"p", {{1, 0.2}, {2, 0.4}, {3, 0.9}}}, {"q", {{5, 0.5}}}};
+  const Patients b{{"p", {{1, 0.5}, {2, 0.7}}}, {"q", {{6, 0.5}}}};
+  const auto patient = pair_patients(a, b, false, false);
+  ASSERT_EQ(patient.a.size(), 1U);
+  EXPECT_DOUBLE_EQ(patient.a[0], 0.3);
+  EXPECT_DOUBLE_EQ(patient.b[0], 0.6);
+  EXPECT_EQ(patient.organs_left_out, 3);
+  EXPECT_EQ(patient.patients_left_out, 1);  // q has no common organ
+  EXPECT_EQ(pair_patients(a, b, true, false).case_ids, (std::vector<std::string>{"p", "p"}));
+}
+
+// By hand: six wins of different size; p = 2/64, the smallest that six pairs can give.
+TEST(Compare, GivesTheNumbersOfSixWins) {
+  const auto c = compare(pairs_of({.01, .02, .03, .04, .05, .06}), quick());
+  EXPECT_EQ(c.pairs, 6);
+  EXPECT_NEAR(c.mean_difference, 0.035, 1e-12);
+  EXPECT_TRUE(c.test.exact);
+  EXPECT_DOUBLE_EQ(c.test.p_value, 2.0 / 64);
+  EXPECT_DOUBLE_EQ(c.smallest_p, 2.0 / 64);
+  EXPECT_DOUBLE_EQ(c.p_sign_flip, 2.0 / 64);
+  EXPECT_EQ(c.count.wins, 6);
+  EXPECT_EQ(c.rank_biserial, 1);
+  EXPECT_NEAR(c.hodges_lehmann.estimate, 0.035, 1e-12);
+}
+
+TEST(Compare, IsAntisymmetric) {
+  const PairedValues values = pairs_of({.01, -.02, .03, .045, .05, -.06, .071});
+  PairedValues swapped = values;
+  std::swap(swapped.a, swapped.b);
+  const auto forth = compare(values, quick());
+  const auto back = compare(swapped, quick());
+  EXPECT_EQ(forth.test.p_value, back.test.p_value);
+  EXPECT_NEAR(forth.mean_difference, -back.mean_difference, 1e-15);
+  EXPECT_NEAR(forth.t.low, -back.t.high, 1e-15);
+  EXPECT_EQ(forth.rank_biserial, -back.rank_biserial);
+  EXPECT_EQ(forth.count.wins, back.count.losses);
+  EXPECT_NEAR(forth.hodges_lehmann.low, -back.hodges_lehmann.high, 1e-15);
+  EXPECT_EQ(forth.p_sign_flip, back.p_sign_flip);
+}
+
+TEST(Compare, SurvivesOnePairAndEqualMethods) {
+  const auto one = compare(pairs_of({.1}), quick());
+  EXPECT_EQ(one.test.p_value, 1);
+  EXPECT_EQ(one.p_equivalence, 1);
+  EXPECT_EQ(one.t.low, one.t.high);
+  const auto equal = compare(pairs_of({0, 0, 0, 0}), quick());
+  for (const double p :
+       {equal.test.p_value, equal.p_pratt, equal.p_wilcox, equal.p_zsplit, equal.p_sign_flip})
+    EXPECT_EQ(p, 1);
+  EXPECT_EQ(equal.p_equivalence, 0);
+  EXPECT_EQ(equal.rank_biserial, 0);
+  EXPECT_EQ(equal.count.ties, 4);
+}
+
+TEST(Compare, RefusesNothingAndNaN) {
+  EXPECT_THROW(compare(PairedValues{}, quick()), DataError);
+  EXPECT_THROW(compare(pairs_of({.1, NAN}), quick()), DataError);
+}
+
+// 13 organs of a patient that all differ by the same amount are one observation: intervals, equivalence and
+// sign flips of pooled pairs must equal those of the patients, although the signed-rank test has 13 times the
+// pairs.
+TEST(Compare, KeepsPooledPairsOfAPatientTogether) {
+  const std::vector<double> differences{.03, -.01, .02, .05, -.02, .04, .01, .06};
+  const PairedValues patients = pairs_of(differences);
+  PairedValues pooled;
+  for (std::size_t i = 0; i < differences.size(); ++i) {
+    for (int organ = 0; organ < 13; ++organ) {
+      pooled.case_ids.push_back(patients.case_ids[i]);
+      pooled.a.push_back(patients.a[i]);
+      pooled.b.push_back(patients.b[i]);
+    }
+  }
+  const auto by_patient = compare(patients, quick());
+  const auto by_organ = compare(pooled, quick());
+  EXPECT_EQ(by_organ.pairs, 104);
+  EXPECT_EQ(by_organ.patients, 8);
+  EXPECT_NEAR(by_organ.t.low, by_patient.t.low, 1e-12);
+  EXPECT_NEAR(by_organ.bca.high, by_patient.bca.high, 1e-12);
+  EXPECT_NEAR(by_organ.p_equivalence, by_patient.p_equivalence, 1e-12);
+  EXPECT_EQ(by_organ.p_sign_flip, by_patient.p_sign_flip);
+  EXPECT_LT(by_organ.test.p_value, by_patient.test.p_value);
+}
+
+// Schuirmann's test by hand: mean .001, sd/√n = .002, n = 9: t = (.001 - .01)/.002 = -4.5; P(T_8 < -4.5) =
+// 0.000999 (R: pt(-4.5, 8)).
+TEST(Compare, EquivalenceEqualsTheTextbook) {
+  const double step =
+      0.002 * 3 * std::sqrt(8.0 / 8.0);  // four pairs above, four below, one at the mean: sd = step
+  std::vector<double> differences(9, 0.001);
+  for (std::size_t i = 0; i < 4; ++i) {
+    differences[i] += step;
+    differences[i + 4] -= step;
+  }
+  EXPECT_NEAR(compare(pairs_of(differences), quick()).p_equivalence, 0.000999, 5e-6);
+}
+
+TEST(Judge, SaysWhatTheNumbersAllow) {
+  PairedComparison c;
+  c.p_equivalence = 0.5;
+  c.test.w_plus = 10;
+  EXPECT_EQ(judge(c, 0.01, 0.001, 0.05), Verdict::better);
+  c.test.w_minus = 20;
+  EXPECT_EQ(judge(c, 0.01, 0.001, 0.05), Verdict::worse);
+  EXPECT_EQ(judge(c, 0.5, 0.001, 0.05), Verdict::undecided);
+  EXPECT_EQ(judge(c, 0.5, 0.06, 0.05), Verdict::unreachable);
+  c.p_equivalence = 0.01;
+  EXPECT_EQ(judge(c, 0.5, 0.001, 0.05), Verdict::equivalent);
+}
+
+}  // namespace
+}  // namespace totum

@@ -1,0 +1,230 @@
+// Edges and properties of the statistics; values against other programs are in statistics_parity_test.cpp.
+
+#include <gtest/gtest.h>
+
+#include <cmath>
+
+#include "core/error.h"
+#include "core/random.h"
+#include "evaluation/corrections.h"
+#include "evaluation/effect_size.h"
+#include "evaluation/intervals.h"
+#include "evaluation/wilcoxon.h"
+
+namespace totum {
+namespace {
+
+using Values = std::vector<double>;
+
+TEST(Wilcoxon, GivesOneWhenAllDifferencesAreZero) {
+  for (const ZeroRule rule : {ZeroRule::pratt, ZeroRule::wilcox, ZeroRule::zsplit}) {
+    SignedRankOptions options;
+    options.zeros = rule;
+    EXPECT_EQ(wilcoxon_signed_rank(Values{.5, .6}, Values{.5, .6}, options).p_value, 1.0);
+  }
+}
+
+TEST(Wilcoxon, RefusesBadInput) {
+  EXPECT_THROW(wilcoxon_signed_rank(Values{1}, Values{1, 2}), DataError);
+  EXPECT_THROW(wilcoxon_signed_rank(Values{}, Values{}), DataError);
+  EXPECT_THROW(wilcoxon_signed_rank(Values{NAN}, Values{1}), DataError);
+  EXPECT_THROW(wilcoxon_signed_rank(Values{1}, Values{INFINITY}), DataError);
+}
+
+TEST(Wilcoxon, TiesDifferencesThatDifferInTheLastBitOnly) {
+  const Values a{0.8 - 0.1 + 0.1, 0.3, 0.5};
+  const Values b{0.7, 0.2, 0.7};  // differences 0.1, 0.1, -0.2 up to rounding
+  EXPECT_EQ(wilcoxon_signed_rank(a, b).ties, 2);
+}
+
+// With ties and zeros the exact p must be the share of sign flips that are as extreme, counted one by one.
+TEST(Wilcoxon, ExactDistributionEqualsTheEnumerationOfSignFlips) {
+  const Values a{3, 1, -2, 0, 2, 2, 5, -1, 0, 4};
+  const Values b(a.size(), 0.0);
+  for (const ZeroRule rule : {ZeroRule::pratt, ZeroRule::wilcox}) {
+    SignedRankOptions options;
+    options.zeros = rule;
+    const double observed = wilcoxon_signed_rank(a, b, options).statistic;
+    int extreme = 0;
+    constexpr int kFlips = 1 << 10;
+    for (int flips = 0; flips < kFlips; ++flips) {
+      Values flipped = a;
+      for (std::size_t i = 0; i < a.size(); ++i) flipped[i] *= ((flips >> i) & 1) != 0 ? -1 : 1;
+      if (wilcoxon_signed_rank(flipped, b, options).statistic <= observed) ++extreme;
+    }
+    EXPECT_NEAR(wilcoxon_signed_rank(a, b, options).p_value, static_cast<double>(extreme) / kFlips, 1e-12);
+  }
+}
+
+TEST(Wilcoxon, IsSymmetricAndUnchangedByShifts) {
+  const Values a{.61, .72, .55, .80, .43, .66};
+  const Values b{.60, .70, .58, .71, .40, .61};
+  const double p = wilcoxon_signed_rank(a, b).p_value;
+  EXPECT_EQ(wilcoxon_signed_rank(b, a).p_value, p);
+  Values shifted_a = a, shifted_b = b;
+  for (std::size_t i = 0; i < a.size(); ++i) {
+    shifted_a[i] += 3;
+    shifted_b[i] += 3;
+  }
+  EXPECT_NEAR(wilcoxon_signed_rank(shifted_a, shifted_b).p_value, p, 1e-12);
+}
+
+// Under the null hypothesis P(p <= 0.05) must not exceed 0.05; four standard errors of 4,000 simulations are
+// 0.014.
+TEST(Wilcoxon, KeepsItsLevelUnderTheNull) {
+  for (const std::int64_t n : {10, 48, 80}) {
+    int rejected = 0;
+    constexpr int kSimulations = 4000;
+    for (int s = 0; s < kSimulations; ++s) {
+      RandomStream random(11, "null", static_cast<std::uint64_t>(s), static_cast<std::uint64_t>(n));
+      Values a, b;
+      for (std::int64_t i = 0; i < n; ++i) {
+        a.push_back(random.normal());
+        b.push_back(random.normal());
+      }
+      rejected += wilcoxon_signed_rank(a, b).p_value <= 0.05 ? 1 : 0;
+    }
+    EXPECT_LE(static_cast<double>(rejected) / kSimulations, 0.05 + 0.014) << n;
+    EXPECT_GE(static_cast<double>(rejected) / kSimulations, 0.03) << n;
+  }
+}
+
+// Only order and sign of the differences count: a strictly increasing odd function of them changes nothing.
+TEST(Wilcoxon, IsUnchangedByMonotoneChangeOfTheDifferences) {
+  RandomStream random(13, "monotone");
+  Values d, cubed;
+  for (int i = 0; i < 30; ++i) {
+    d.push_back(random.normal());
+    cubed.push_back(d.back() * d.back() * d.back() * 5);
+  }
+  SignedRankOptions options;
+  options.tie_tolerance = 0;
+  const Values zero(d.size(), 0.0);
+  EXPECT_EQ(wilcoxon_signed_rank(d, zero, options).p_value,
+            wilcoxon_signed_rank(cubed, zero, options).p_value);
+}
+
+TEST(Wilcoxon, OneSidedPValuesPointOppositeWays) {
+  const Values a{.61, .72, .55, .80, .43, .66};
+  const Values b{.60, .70, .58, .71, .40, .61};
+  SignedRankOptions greater, less;
+  greater.alternative = Alternative::greater;
+  less.alternative = Alternative::less;
+  EXPECT_EQ(wilcoxon_signed_rank(a, b, greater).p_value, wilcoxon_signed_rank(b, a, less).p_value);
+  EXPECT_LT(wilcoxon_signed_rank(a, b, greater).p_value, wilcoxon_signed_rank(a, b, less).p_value);
+}
+
+// Exact and normal p of 50 pairs agree to the normal approximation's quality; the switch makes no step.
+TEST(Wilcoxon, ExactAndNormalAgreeAtFiftyPairs) {
+  RandomStream random(14, "fifty");
+  Values a, b;
+  for (int i = 0; i < 50; ++i) {
+    a.push_back(std::round(random.normal(0.3, 1) * 20) / 20);  // with ties and zeros
+    b.push_back(0);
+  }
+  for (const ZeroRule rule : {ZeroRule::pratt, ZeroRule::wilcox, ZeroRule::zsplit}) {
+    SignedRankOptions exact, normal;
+    exact.zeros = normal.zeros = rule;
+    normal.distribution = Distribution::normal;
+    EXPECT_TRUE(wilcoxon_signed_rank(a, b, exact).exact);
+    EXPECT_NEAR(wilcoxon_signed_rank(a, b, exact).p_value, wilcoxon_signed_rank(a, b, normal).p_value, 2e-3);
+  }
+}
+
+TEST(SmallestSignedRankP, IsTwoOverTwoToTheN) {
+  EXPECT_EQ(smallest_signed_rank_p(1), 1.0);
+  EXPECT_EQ(smallest_signed_rank_p(6), 2.0 / 64);
+}
+
+TEST(Corrections, KeepOrderCapAtOneAndRefuseBadInput) {
+  EXPECT_EQ(holm(Values{0.6, 0.01}), (Values{0.6, 0.02}));
+  EXPECT_EQ(holm(Values{0.9, 0.8}), (Values{1.0, 1.0}));
+  EXPECT_TRUE(holm(Values{}).empty());
+  EXPECT_THROW(holm(Values{NAN}), DataError);
+  EXPECT_THROW(benjamini_hochberg(Values{1.5}), DataError);
+}
+
+TEST(HodgesLehmann, IntervalCoversTheShiftAsOftenAsItSays) {
+  int covered = 0;
+  constexpr int kSimulations = 2000;
+  for (int s = 0; s < kSimulations; ++s) {
+    RandomStream random(12, "shift", static_cast<std::uint64_t>(s));
+    Values a, b;
+    for (int i = 0; i < 12; ++i) {
+      b.push_back(random.normal());
+      a.push_back(b.back() + 0.3 + random.normal());
+    }
+    const auto interval = hodges_lehmann(a, b, 0.95);
+    EXPECT_GE(interval.confidence, 0.95);
+    covered += interval.low <= 0.3 && 0.3 <= interval.high ? 1 : 0;
+  }
+  EXPECT_GE(static_cast<double>(covered) / kSimulations, 0.95 - 4 * std::sqrt(.05 * .95 / kSimulations));
+}
+
+TEST(TInterval, EqualsTheTextbook) {
+  // n = 4, mean 2.5, sd 1.2910; t(0.975, 3) = 3.182446305 from any table.
+  const Interval interval = t_interval(Values{1, 2, 3, 4}, 0.95);
+  EXPECT_NEAR(interval.low, 2.5 - 3.182446305 * std::sqrt(5.0 / 3.0) / 2, 1e-8);
+  EXPECT_NEAR(interval.high, 2.5 + 3.182446305 * std::sqrt(5.0 / 3.0) / 2, 1e-8);
+}
+
+TEST(Bootstrap, GivesTheSameBytesForAnyNumberOfThreads) {
+  const Values values{.1, .5, .7, .9, .2};
+  EXPECT_EQ(bootstrap_means(values, 1000, 3, 1), bootstrap_means(values, 1000, 3, 4));
+  EXPECT_NE(bootstrap_means(values, 1000, 3, 1), bootstrap_means(values, 1000, 4, 1));
+}
+
+TEST(BcaInterval, IsAPointForAConstant) {
+  const Values values{.5, .5, .5};
+  const Interval interval = bca_interval(values, bootstrap_means(values, 100, 1, 1), 0.95);
+  EXPECT_EQ(interval.low, .5);
+  EXPECT_EQ(interval.high, .5);
+}
+
+// Clusters of one value are ordinary values; clusters of equal counts are their means.
+TEST(ClusteredMean, ReducesToOrdinaryMeans) {
+  const Values values{.1, .5, .7, .9, .2};
+  std::vector<Cluster> pairs;
+  for (const double v : values) pairs.push_back({2 * v, 2});
+  const Interval of_values = t_interval(values, 0.95);
+  const Interval of_pairs = t_interval(clustered_mean(pairs), 0.95);
+  EXPECT_NEAR(of_values.low, of_pairs.low, 1e-14);
+  EXPECT_NEAR(of_values.high, of_pairs.high, 1e-14);
+  EXPECT_EQ(bootstrap_means(values, 50, 3, 1), bootstrap_means(pairs, 50, 3, 1));
+}
+
+TEST(BcaInterval, FollowsAShift) {
+  const Values values{.1, .5, .7, .9, .2, .3, .35};
+  Values shifted = values;
+  for (double& v : shifted) v += 2;
+  const Interval a = bca_interval(values, bootstrap_means(values, 2000, 3, 1), 0.95);
+  const Interval b = bca_interval(shifted, bootstrap_means(shifted, 2000, 3, 1), 0.95);
+  EXPECT_NEAR(a.low + 2, b.low, 1e-12);
+  EXPECT_NEAR(a.high + 2, b.high, 1e-12);
+  EXPECT_LT(a.low, 0.43);
+  EXPECT_GT(a.high, 0.43);
+}
+
+// Under the null the exact sign-flip p is uniform: P(p <= q) <= q, and close to it. Four standard errors are
+// .014.
+TEST(SignFlipP, KeepsItsLevelUnderTheNull) {
+  for (const std::int64_t n : {8, 30}) {
+    int rejected = 0;
+    constexpr int kSimulations = 4000;
+    for (std::uint64_t s = 0; s < kSimulations; ++s) {
+      RandomStream random(15, "flips under the null", s, static_cast<std::uint64_t>(n));
+      Values differences;
+      for (std::int64_t i = 0; i < n; ++i) differences.push_back(random.normal());
+      rejected += sign_flip_p(differences, 199, s) <= 0.05 ? 1 : 0;
+    }
+    EXPECT_NEAR(static_cast<double>(rejected) / kSimulations, n == 8 ? 12.0 / 256 : 0.05, 0.014) << n;
+  }
+}
+
+TEST(SignFlipP, IsExactForFewPairs) {
+  EXPECT_DOUBLE_EQ(sign_flip_p(Values{1, 2, 3, 4, 5}, 100, 0), 2.0 / 32);
+  EXPECT_DOUBLE_EQ(sign_flip_p(Values{0, 0}, 100, 0), 1.0);
+}
+
+}  // namespace
+}  // namespace totum

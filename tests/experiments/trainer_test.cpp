@@ -1,0 +1,232 @@
+#include "experiments/trainer.h"
+
+#include <ATen/ATen.h>
+#include <gtest/gtest.h>
+
+#include <fstream>
+#include <limits>
+#include <sstream>
+
+#include "core/error.h"
+#include "core/files.h"
+#include "experiments/registry.h"
+#include "experiments/run_worker.h"
+#include "experiments/train_log.h"
+#include "methods/state.h"
+#include "tests/core/temporary_folder.h"
+#include "tests/experiments/tiny_record.h"
+
+namespace totum {
+namespace {
+
+std::unique_ptr<Method> make(const RunRecord& record) {
+  return find_method(record.method).make(method_setup(record), JsonReader(record.options, "test"));
+}
+
+// log.jsonl without what differs between two trainings that are the same: times and memory.
+std::string timeless_log(const std::filesystem::path& path) {
+  std::ifstream file(path);
+  std::ostringstream out;
+  for (std::string line; std::getline(file, line);) {
+    auto json = nlohmann::json::parse(line);
+    for (const char* key : {"elapsed_s", "patches_per_s", "peak_memory_bytes"}) json.erase(key);
+    out << json.dump() << "\n";
+  }
+  return out.str();
+}
+
+struct Killed {};
+
+// Trains until `stops` questions were asked, then dies (`kill`) or stops with a checkpoint; continues until
+// done.
+TrainingSummary train_with_breaks(const RunRecord& record, const PreparedDataset& data,
+                                  const std::filesystem::path& folder, const std::vector<int>& breaks,
+                                  bool kill, std::string& weights) {
+  const auto progress = make_silent_progress();
+  for (std::size_t attempt = 0;; ++attempt) {
+    const auto method = make(record);
+    int questions = 0;
+    const auto should_stop = [&] {
+      if (attempt >= breaks.size() || ++questions <= breaks[attempt]) return false;
+      if (kill) throw Killed{};
+      return true;
+    };
+    try {
+      const TrainingSummary summary = train(*method, {record, data, folder, should_stop}, *progress);
+      weights = state_sha256(*method);
+      return summary;
+    } catch (const Killed&) {
+    } catch (const Interrupted&) {
+    }
+  }
+}
+
+class ResumeTest : public testing::TestWithParam<std::string> {};
+
+TEST_P(ResumeTest, EndsWithTheSameBytesAsAnUndisturbedTraining) {
+  pin_threads(1);
+  const TemporaryFolder folder;
+  const PreparedDataset data = tiny_dataset(folder.path() / "cache", {16, 16, 18});
+  const RunRecord record = tiny_record(GetParam());
+  std::string undisturbed, killed, stopped;
+  const TrainingSummary whole = train_with_breaks(record, data, folder.path() / "a", {}, true, undisturbed);
+  const TrainingSummary again =
+      train_with_breaks(record, data, folder.path() / "b", {1, 4, 5, 0}, true, killed);
+  (void)train_with_breaks(record, data, folder.path() / "c", {2, 5, 3}, false, stopped);
+  EXPECT_EQ(undisturbed, killed);
+  EXPECT_EQ(undisturbed, stopped);
+  EXPECT_EQ(whole.best_sums, again.best_sums);
+  EXPECT_EQ(whole.patches, again.patches);
+  EXPECT_GT(whole.parameters, 1000);
+  for (const char* run : {"b", "c"}) {
+    EXPECT_EQ(read_file(folder.path() / "a" / "best.safetensors"),
+              read_file(folder.path() / run / "best.safetensors"));
+    EXPECT_EQ(timeless_log(folder.path() / "a" / "log.jsonl"),
+              timeless_log(folder.path() / run / "log.jsonl"));
+  }
+}
+
+std::vector<std::string> method_names() {
+  std::vector<std::string> names;
+  for (const MethodEntry& entry : all_methods()) names.emplace_back(entry.name);
+  return names;
+}
+INSTANTIATE_TEST_SUITE_P(Registry, ResumeTest, testing::ValuesIn(method_names()),
+                         [](const auto& test) { return test.param; });
+
+// The leak test: what a training may not see is replaced by noise, and nothing may change.
+class LeakTest : public testing::TestWithParam<std::string> {};
+
+void replace_hidden_labels(const TinyCase& c, std::vector<std::uint8_t>& label) {
+  const auto organs = tiny_tasks()[static_cast<std::size_t>(c.task)].organs;
+  RandomStream random(99, c.case_id);
+  for (std::uint8_t& value : label) {
+    const bool seen =
+        c.subset == Subset::train && std::find(organs.begin(), organs.end(), value) != organs.end();
+    if (seen) continue;
+    do {
+      value = static_cast<std::uint8_t>(random.below(kOrgans + 1));
+    } while (c.subset == Subset::train && std::find(organs.begin(), organs.end(), value) != organs.end());
+  }
+}
+
+std::string weights_after_steps(const RunRecord& record, const PreparedDataset& data,
+                                std::int64_t steps = 4) {
+  const auto method = make(record);
+  const auto parts = method->parts();
+  for (std::size_t p = 0; p < parts.size(); ++p) {
+    const PatchSampler sampler(data, record.preset.sampler, record.seed, parts[p].tasks, parts[p].name);
+    for (std::int64_t i = 0; i < steps; ++i) {
+      // In the last epoch, so that every ramp is up.
+      (void)method->train_step(sampler.batch(i),
+                               {static_cast<std::int64_t>(p), i, record.preset.schedule.epochs - 1,
+                                record.preset.schedule.epochs});
+    }
+  }
+  return state_sha256(*method);
+}
+
+TEST_P(LeakTest, WeightsAreEqualWhenAllHiddenLabelsAreNoise) {
+  pin_threads(1);
+  const TemporaryFolder folder;
+  const PreparedDataset data = tiny_dataset(folder.path() / "a");
+  const PreparedDataset noisy = tiny_dataset(folder.path() / "b", {18, 20, 22}, replace_hidden_labels);
+  const auto before = data.at("amos_0001").label();
+  const auto after = noisy.at("amos_0001").label();
+  ASSERT_FALSE(std::equal(before.begin(), before.end(), after.begin()));
+  EXPECT_EQ(data.atlas.probability, noisy.atlas.probability);
+  const RunRecord record = tiny_record(GetParam());
+  EXPECT_EQ(weights_after_steps(record, data), weights_after_steps(record, noisy));
+}
+
+TEST_P(LeakTest, WeightsChangeWhenAVisibleLabelChanges) {
+  pin_threads(1);
+  const TemporaryFolder folder;
+  const PreparedDataset data = tiny_dataset(folder.path() / "a");
+  const PreparedDataset other = tiny_dataset(folder.path() / "b", {18, 20, 22},
+                                             [](const TinyCase& c, std::vector<std::uint8_t>& label) {
+                                               if (c.task != 0) return;
+                                               for (std::uint8_t& value : label)
+                                                 value = value == 6 ? 0 : value;
+                                             });
+  const RunRecord record = tiny_record(GetParam());
+  EXPECT_NE(weights_after_steps(record, data), weights_after_steps(record, other));
+}
+INSTANTIATE_TEST_SUITE_P(Registry, LeakTest, testing::ValuesIn(method_names()),
+                         [](const auto& test) { return test.param; });
+
+// A method whose loss breaks, to see what the trainer says.
+class Breaking final : public Method {
+ public:
+  StepReport train_step(const Batch&, const StepContext& context) override {
+    const double value = context.iteration < 3 ? 1.0 : std::numeric_limits<double>::quiet_NaN();
+    return {{"loss", at::scalar_tensor(1.0)}, {"pseudo", at::scalar_tensor(value)}};
+  }
+  at::Tensor predict(const at::Tensor& patch, Modality) override {
+    return at::full({patch.size(0), 1 + kOrgans, patch.size(2), patch.size(3), patch.size(4)}, 1.0 / 14.0);
+  }
+  void visit_state(StateVisitor& visitor) override { visitor.counter("steps", steps_); }
+
+ private:
+  std::int64_t steps_ = 0;
+};
+
+TEST(Trainer, NamesTheLossThatIsNoLongerFinite) {
+  const TemporaryFolder folder;
+  const PreparedDataset data = tiny_dataset(folder.path() / "cache", {16, 16, 18});
+  const RunRecord record = tiny_record("proposed");
+  Breaking method;
+  try {
+    (void)train(method, {record, data, folder.path() / "run"}, *make_silent_progress());
+    FAIL() << "nothing was thrown";
+  } catch (const RunError& error) {
+    EXPECT_NE(std::string(error.what()).find("loss \"pseudo\" became NaN at iteration 3"), std::string::npos)
+        << error.what();
+  }
+}
+
+TEST(Trainer, RefusesADamagedCheckpointAndSaysWhatToDo) {
+  pin_threads(1);
+  const TemporaryFolder folder;
+  const PreparedDataset data = tiny_dataset(folder.path() / "cache", {16, 16, 18});
+  const RunRecord record = tiny_record("proposed", {{"aprn", false}});
+  write_file_atomically(folder.path() / "run" / "checkpoint.safetensors", "not a checkpoint");
+  const auto method = make(record);
+  EXPECT_THROW(train(*method, {record, data, folder.path() / "run"}, *make_silent_progress()), DataError);
+}
+
+TEST(TrainLog, IsCutBackToTheCheckpoint) {
+  const TemporaryFolder folder;
+  const auto path = folder.path() / "log.jsonl";
+  std::int64_t bytes = 0;
+  {
+    TrainLog log(path, 0);
+    log.append({{"iteration", 1}});
+    bytes = log.sync();
+    log.append({{"iteration", 2}});
+  }
+  { TrainLog log(path, bytes); }
+  EXPECT_EQ(read_file(path), "{\"iteration\":1}\n");
+  EXPECT_EQ(last_log_line(path, "iteration")["iteration"], 1);
+  EXPECT_THROW(TrainLog(path, 1000), RunError);
+}
+
+// What is promised: equal bytes for an equal number of threads. What LibTorch gives beyond that is printed:
+// with another number of threads sums are split otherwise, which is why a preset pins `threads`.
+TEST(Trainer, EqualThreadCountsGiveEqualBytes) {
+  const TemporaryFolder folder;
+  const PreparedDataset data = tiny_dataset(folder.path());
+  const RunRecord record = tiny_record("proposed", {{"aprn", false}});
+  const auto weights = [&](std::int64_t threads) {
+    pin_threads(threads);
+    return weights_after_steps(record, data, 2);
+  };
+  const std::string one = weights(1), two = weights(2);
+  EXPECT_EQ(weights(1), one);
+  EXPECT_EQ(weights(2), two);
+  std::printf("weights after training with 1 and with 2 threads are %s\n",
+              one == two ? "equal" : "different");
+}
+
+}  // namespace
+}  // namespace totum

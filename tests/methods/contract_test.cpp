@@ -1,0 +1,182 @@
+// What every method of the registry must do. A new method is covered by its registry line alone; option sets
+// that are worth running beside the defaults stand in variants().
+
+#include <gtest/gtest.h>
+#include <torch/torch.h>
+
+#include "core/error.h"
+#include "core/sha256.h"
+#include "experiments/registry.h"
+#include "methods/checkpoint.h"
+#include "methods/state.h"
+#include "tests/core/temporary_folder.h"
+#include "tests/methods/small_setup.h"
+
+namespace totum {
+namespace {
+
+using nlohmann::json;
+
+struct Variant {
+  std::string method;
+  json options;
+};
+
+std::vector<Variant> variants() {
+  std::vector<Variant> all;
+  for (const MethodEntry& entry : all_methods()) {
+    all.push_back({std::string(entry.name), json::object()});
+    if (entry.name == "proposed") {
+      all.back().options = {{"aprn_network", {{"base", 8}}}, {"ramp", {{"from", 0.0}, {"to", 0.0}}}};
+      all.push_back({"proposed", {{"aprn", false}}});
+      all.push_back({"proposed",
+                     {{"aprn_network", {{"base", 8}, {"mask", "shared"}}},
+                      {"ramp", {{"from", 0.0}, {"to", 0.0}}},
+                      {"pseudo", {{"target", "hard"}}},
+                      {"seg", {{"ce", "marginal"}}}}});
+    }
+  }
+  return all;
+}
+
+class Contract : public testing::TestWithParam<Variant> {
+ protected:
+  [[nodiscard]] std::unique_ptr<Method> make(std::uint64_t seed = 1) const {
+    return find_method(GetParam().method).make(small_setup(seed), JsonReader(GetParam().options, "options"));
+  }
+  // One step of every part, from iteration `first` on.
+  static void train(Method& method, std::int64_t first, std::int64_t steps) {
+    const auto parts = method.parts();
+    for (std::int64_t i = first; i < first + steps; ++i) {
+      for (std::size_t part = 0; part < parts.size(); ++part) {
+        const Batch batch =
+            small_batch(small_setup(), tasks_of(parts[part]), static_cast<std::uint64_t>(100 * i) + part);
+        method.train_step(batch, {static_cast<std::int64_t>(part), i, i, 10});
+      }
+    }
+  }
+};
+
+TEST_P(Contract, TrainsAStepThatChangesItsParametersAndReportsFiniteLosses) {
+  const auto method = make();
+  const std::string before = state_sha256(*method);
+  const Batch batch = small_batch(small_setup(), tasks_of(method->parts()[0]), 7);
+  const StepReport report = method->train_step(batch, {0, 0, 0, 10});
+  ASSERT_FALSE(report.empty());
+  for (const auto& [name, value] : report) {
+    EXPECT_TRUE(std::isfinite(value.item<double>())) << name;
+    EXPECT_FALSE(value.requires_grad()) << name;
+  }
+  EXPECT_NE(state_sha256(*method), before);
+}
+
+TEST_P(Contract, PredictsProbabilitiesThatSumToOne) {
+  const auto method = make();
+  const at::Tensor image = small_batch(small_setup(), {0, 2}, 3).image;
+  for (const Modality modality : {Modality::ct, Modality::mr}) {
+    const at::Tensor p = method->predict(image, modality);
+    ASSERT_EQ(p.sizes(), (at::IntArrayRef{2, 14, 32, 32, 32}));
+    EXPECT_GE(p.min().item<float>(), 0.0F);
+    EXPECT_LE((p.sum(1) - 1).abs().max().item<float>(), 1e-5F);
+  }
+}
+
+TEST_P(Contract, PredictionOfAnImageDoesNotDependOnItsNeighbours) {
+  const auto method = make();
+  const at::Tensor images = small_batch(small_setup(), {0, 2}, 3).image;
+  const at::Tensor both = method->predict(images, Modality::ct);
+  const at::Tensor alone = method->predict(images.slice(0, 0, 1), Modality::ct);
+  // Another batch size may take another convolution kernel, so the last digits differ.
+  EXPECT_LE((both.slice(0, 0, 1) - alone).abs().max().item<float>(), 1e-4F);
+}
+
+TEST_P(Contract, IgnoresLabelsThatItMayNotSee) {
+  const auto clean = make();
+  const auto noisy = make();
+  const MethodSetup setup = small_setup();
+  for (std::size_t part = 0; part < clean->parts().size(); ++part) {
+    const auto tasks = tasks_of(clean->parts()[part]);
+    Batch batch = small_batch(setup, tasks, 5);
+    const StepContext context{static_cast<std::int64_t>(part), 0, 0, 10};
+    clean->train_step(batch, context);
+    // The other images' task changes nothing but `labelled`; here the background is filled with organs of
+    // other tasks.
+    for (std::int64_t b = 0; b < batch.label.size(0); ++b) {
+      const auto& organs = setup.tasks[static_cast<std::size_t>(tasks[static_cast<std::size_t>(b)])].organs;
+      std::int64_t foreign = 1;
+      while (std::find(organs.begin(), organs.end(), foreign) != organs.end()) ++foreign;
+      batch.label[b].masked_fill_(batch.label[b] == 0, foreign);
+    }
+    noisy->train_step(batch, context);
+  }
+  EXPECT_EQ(state_sha256(*clean), state_sha256(*noisy));
+}
+
+TEST_P(Contract, GivesTheSameBytesTwiceAndOthersForAnotherSeed) {
+  const auto first = make();
+  const auto second = make();
+  train(*first, 0, 2);
+  train(*second, 0, 2);
+  EXPECT_EQ(state_sha256(*first), state_sha256(*second));
+  EXPECT_NE(state_sha256(*make(1)), state_sha256(*make(2)));
+}
+
+TEST_P(Contract, ContinuesFromACheckpointToTheSameBytes) {
+  const TemporaryFolder folder;
+  const auto straight = make();
+  train(*straight, 0, 4);
+  const auto stopped = make();
+  train(*stopped, 0, 2);
+  save_state(*stopped, folder.path() / "state.safetensors", {{"note", "kept"}});
+  const auto continued = make();
+  train(*continued, 7, 1);  // other weights and moments, so that everything must come from the file
+  EXPECT_EQ(load_state(*continued, folder.path() / "state.safetensors").at("note"), "kept");
+  train(*continued, 2, 2);
+  save_state(*straight, folder.path() / "a.safetensors", {});
+  save_state(*continued, folder.path() / "b.safetensors", {});
+  EXPECT_EQ(sha256_of_file(folder.path() / "a.safetensors"), sha256_of_file(folder.path() / "b.safetensors"));
+}
+
+TEST_P(Contract, RefusesAStateThatDoesNotFitAndChangesNothing) {
+  const TemporaryFolder folder;
+  const auto method = make();
+  save_state(*method, folder.path() / "state.safetensors", {});
+  auto other_setup = small_setup();
+  other_setup.backbone.base_width = 32;
+  const auto other =
+      find_method(GetParam().method).make(other_setup, JsonReader(GetParam().options, "options"));
+  const std::string before = state_sha256(*other);
+  EXPECT_THROW(load_state(*other, folder.path() / "state.safetensors"), DataError);
+  EXPECT_EQ(state_sha256(*other), before);
+}
+
+TEST_P(Contract, RefusesUnknownOptions) {
+  json options = GetParam().options;
+  options["no_such_option"] = 1;
+  EXPECT_THROW(find_method(GetParam().method).make(small_setup(), JsonReader(options, "options")),
+               ConfigError);
+}
+
+TEST_P(Contract, NamesEachPartOfItsStateOnce) {
+  const TemporaryFolder folder;
+  const auto method = make();
+  train(*method, 0, 1);
+  EXPECT_NO_THROW(
+      save_state(*method, folder.path() / "state.safetensors", {}));  // throws if a name stands twice
+}
+
+INSTANTIATE_TEST_SUITE_P(Methods, Contract, testing::ValuesIn(variants()), [](const auto& test) {
+  return test.param.method + "_" + std::to_string(test.index);
+});
+
+TEST(Registry, NamesTheNearestMethod) {
+  try {
+    find_method("singel");
+    FAIL();
+  } catch (const ConfigError& error) {
+    EXPECT_NE(std::string(error.what()).find("did you mean \"single\"?"), std::string::npos) << error.what();
+  }
+}
+
+}  // namespace
+}  // namespace totum

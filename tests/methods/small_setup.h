@@ -1,0 +1,65 @@
+#pragma once
+// The smallest setup and batches that every method can train on.
+
+#include <torch/torch.h>
+
+#include "core/random.h"
+#include "methods/method.h"
+
+namespace totum {
+
+inline MethodSetup small_setup(std::uint64_t seed = 1) {
+  MethodSetup setup;
+  setup.backbone = {16, 2};
+  setup.tasks = {{"ct_a", Modality::ct, {5, 6, 7, 8}},
+                 {"ct_b", Modality::ct, {9, 11, 12, 13}},
+                 {"mr", Modality::mr, {1, 2, 3, 4, 10}}};
+  setup.patch_voxels = {32, 32, 32};
+  setup.epochs = 10;
+  setup.seed = seed;
+  return setup;
+}
+
+inline at::Tensor uniform(at::IntArrayRef shape, RandomStream& random, double low, double high) {
+  std::int64_t count = 1;
+  for (const std::int64_t axis : shape) count *= axis;
+  at::Tensor values = at::empty(shape, at::kFloat);
+  for (std::int64_t i = 0; i < count; ++i)
+    values.data_ptr<float>()[i] = static_cast<float>(random.uniform(low, high));
+  return values;
+}
+
+/// Images of the given tasks; labels in blocks of 8 voxels, organs of other tasks erased.
+inline Batch small_batch(const MethodSetup& setup, const std::vector<std::int64_t>& tasks,
+                         std::uint64_t seed) {
+  RandomStream random(seed, "batch");
+  const auto images = static_cast<std::int64_t>(tasks.size());
+  Batch batch;
+  batch.image = uniform({images, 1, 32, 32, 32}, random, -1, 1);
+  batch.atlas = uniform({images, kOrgans, 32, 32, 32}, random, 0, 1);
+  const at::Tensor coarse = uniform({images, 1, 4, 4, 4}, random, 0, 14).floor();
+  batch.label = at::upsample_nearest3d(coarse, {32, 32, 32}).select(1, 0).to(at::kLong);
+  batch.labelled = at::zeros({images, kOrgans}, at::kBool);
+  batch.task = tasks;
+  for (std::int64_t b = 0; b < images; ++b) {
+    const Task& task = setup.tasks[static_cast<std::size_t>(tasks[static_cast<std::size_t>(b)])];
+    at::Tensor known = at::zeros({14}, at::kBool);
+    for (const std::int64_t c : task.organs) {
+      batch.labelled[b][c - 1] = true;
+      known[c] = true;
+    }
+    batch.label[b].masked_fill_(
+        known.index_select(0, batch.label[b].flatten()).view_as(batch.label[b]).logical_not(), 0);
+    batch.modality.push_back(task.modality);
+    batch.case_id.push_back("case_" + std::to_string(b));
+  }
+  return batch;
+}
+
+/// The tasks of a batch of two that a part of a method may see.
+inline std::vector<std::int64_t> tasks_of(const TrainingPart& part) {
+  if (part.tasks.empty()) return {0, 2};
+  return {part.tasks[0], part.tasks.back()};
+}
+
+}  // namespace totum

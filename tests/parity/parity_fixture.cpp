@@ -1,0 +1,166 @@
+#include "tests/parity/parity_fixture.h"
+
+#include <gtest/gtest.h>
+
+#include <cmath>
+#include <cstdlib>
+#include <fstream>
+
+#include "core/safetensors.h"
+
+namespace totum::parity {
+
+namespace {
+
+nlohmann::json index() { return load_json("index.json"); }
+
+at::Tensor squares_modulo(std::int64_t count, std::int64_t modulus) {
+  const at::Tensor i = at::arange(count, at::kLong);
+  return (i * i).remainder(modulus).to(at::kDouble);
+}
+
+at::Tensor rounded(const at::Tensor& x, at::ScalarType type) { return x.to(at::kFloat).to(type); }
+
+}  // namespace
+
+std::filesystem::path folder() {
+  const char* given = std::getenv("TOTUM_PARITY_DIR");
+  return given != nullptr && *given != '\0' ? given : TOTUM_SOURCE_DIR "/tests/parity/fixtures";
+}
+
+nlohmann::json load_json(const std::string& file) {
+  std::ifstream stream(folder() / file);
+  return nlohmann::json::parse(stream);
+}
+
+nlohmann::json fixture(const std::string& name) {
+  const nlohmann::json all = index();
+  for (const auto& entry : all.at("fixtures")) {
+    if (entry.at("name") == name) return entry;
+  }
+  throw std::runtime_error("index.json has no fixture " + name);
+}
+
+at::Tensor stored(const std::string& file, const std::string& name) {
+  const SafetensorsFile tensors(folder() / file);
+  const SafetensorsView& view = tensors.at(name);
+  const at::ScalarType type = view.dtype == "F32"   ? at::kFloat
+                              : view.dtype == "F64" ? at::kDouble
+                              : view.dtype == "I16" ? at::kShort
+                              : view.dtype == "I64" ? at::kLong
+                                                    : at::kByte;
+  return at::from_blob(const_cast<std::byte*>(view.bytes.data()), view.shape, type)
+      .to(at::kDouble, false, true);
+}
+
+at::Tensor formula_tensor(const nlohmann::json& row, at::ScalarType type) {
+  static const nlohmann::json constants = index().at("tensor_formula");
+  const auto shape = row.at("shape").get<std::vector<std::int64_t>>();
+  std::int64_t count = 1;
+  for (const std::int64_t axis : shape) count *= axis;
+  const at::Tensor i = at::arange(count, at::kDouble);
+  const at::Tensor wave =
+      (i * constants.at("a").get<double>() + row.at("p").get<double>()).sin() +
+      constants.at("b").get<double>() *
+          (squares_modulo(count, constants.at("m")) * constants.at("c").get<double>()).cos();
+  return rounded((wave * row.value("gain", 1.0) + row.value("offset", 0.0)).view(shape), type);
+}
+
+at::Tensor formula_parameter(const std::vector<std::int64_t>& shape, const std::string& kind, std::int64_t k,
+                             double gain, at::ScalarType type) {
+  static const nlohmann::json constants = index().at("param_formula");
+  std::int64_t count = 1;
+  for (const std::int64_t axis : shape) count *= axis;
+  const at::Tensor i = at::arange(count, at::kDouble);
+  at::Tensor s =
+      (static_cast<double>(k + 1) * constants.at("ck").get<double>() + i * constants.at("ci").get<double>() +
+       squares_modulo(count, constants.at("m")) * constants.at("cq").get<double>())
+          .sin();
+  if (kind == "weight") s = s * (gain / std::sqrt(static_cast<double>(count / shape[0])));
+  if (kind == "norm_weight") s = 1.0 + 0.1 * s;
+  if (kind == "bias") s = 0.1 * s;
+  return rounded(s.view(shape), type);
+}
+
+void fill_parameters(torch::nn::Module& module, const nlohmann::json& rows, double gain) {
+  const torch::NoGradGuard no_grad;
+  const auto parameters = module.parameters();
+  ASSERT_EQ(parameters.size(), rows.size());
+  for (std::size_t j = 0; j < parameters.size(); ++j) {
+    const auto& row = rows[j];
+    const auto shape = row.at("shape").get<std::vector<std::int64_t>>();
+    ASSERT_EQ(parameters[j].sizes().vec(), shape) << row.at("name");
+    at::Tensor parameter = parameters[j];
+    parameter.copy_(formula_parameter(shape, row.at("kind"), row.at("k"), gain, parameter.scalar_type()));
+  }
+}
+
+double sine_projection(const at::Tensor& x, bool mean) {
+  const at::Tensor flat = x.detach().to(at::kDouble).flatten();
+  const at::Tensor product = flat * (at::arange(flat.numel(), at::kDouble) * 0.1 + 0.5).sin();
+  return (mean ? product.mean() : product.sum()).item<double>();
+}
+
+void expect_matches(const at::Tensor& got, const nlohmann::json& row, const at::Tensor& expected) {
+  ASSERT_EQ(got.sizes().vec(), row.at("shape").get<std::vector<std::int64_t>>());
+  const bool is_double = got.scalar_type() == at::kDouble;
+  const auto tolerance = index().at("double_precision_tolerance");
+  const double scale = row.at("max_abs").get<double>();
+  const double atol =
+      is_double ? tolerance.at("tensor_rel_to_max_abs").get<double>() * scale : row.at("atol").get<double>();
+  const double rtol = is_double ? 0.0 : row.value("rtol", 0.0);
+  at::Tensor part = got.detach().to(at::kDouble);
+  if (row.contains("stored_stride")) {
+    const auto stride = row.at("stored_stride").get<std::vector<std::int64_t>>();
+    for (std::size_t axis = 0; axis < stride.size(); ++axis) {
+      part = part.slice(static_cast<std::int64_t>(axis), 0, std::nullopt, stride[axis]);
+    }
+  }
+  ASSERT_EQ(part.sizes(), expected.sizes());
+  const at::Tensor excess = (part - expected).abs() - (atol + rtol * expected.abs());
+  EXPECT_LE(excess.max().item<double>(), 0.0);
+  const double summary = is_double ? atol : row.at("summary_atol").get<double>();
+  EXPECT_NEAR(got.detach().to(at::kDouble).mean().item<double>(), row.at("mean").get<double>(), summary);
+  EXPECT_NEAR(sine_projection(got, true), row.at("proj").get<double>(), summary);
+}
+
+void expect_gradients(torch::nn::Module& module, const nlohmann::json& rows) {
+  const auto parameters = module.parameters();
+  ASSERT_EQ(parameters.size(), rows.size());
+  const double relative = index().at("double_precision_tolerance").at("scalar_rel").get<double>();
+  for (std::size_t j = 0; j < parameters.size(); ++j) {
+    const auto& row = rows[j];
+    const at::Tensor& gradient = parameters[j].grad();
+    if (row.at("grad_norm").is_null()) {
+      EXPECT_FALSE(gradient.defined()) << row.at("name");
+      continue;
+    }
+    ASSERT_TRUE(gradient.defined()) << row.at("name");
+    const bool is_double = gradient.scalar_type() == at::kDouble;
+    const double norm = row.at("grad_norm").get<double>();
+    const double slack = relative * norm + 1e-15;  // norms near 1e-17 mean zero
+    EXPECT_NEAR(gradient.to(at::kDouble).norm().item<double>(), norm,
+                is_double ? slack : row.at("norm_atol").get<double>())
+        << row.at("name");
+    EXPECT_NEAR(sine_projection(gradient, false), row.at("grad_proj").get<double>(),
+                is_double ? slack : row.at("proj_atol").get<double>())
+        << row.at("name");
+  }
+}
+
+void expect_gradient(const at::Tensor& gradient, const nlohmann::json& row) {
+  const bool is_double = gradient.scalar_type() == at::kDouble;
+  const double norm = row.at("norm").get<double>();
+  const double slack = index().at("double_precision_tolerance").at("scalar_rel").get<double>() * norm;
+  EXPECT_NEAR(gradient.to(at::kDouble).norm().item<double>(), norm,
+              is_double ? slack : row.at("norm_atol").get<double>());
+  EXPECT_NEAR(sine_projection(gradient, false), row.at("proj").get<double>(),
+              is_double ? slack : row.at("proj_atol").get<double>());
+}
+
+void expect_value(double got, double expected, double atol, bool is_double) {
+  const double relative = index().at("double_precision_tolerance").at("scalar_rel").get<double>();
+  EXPECT_NEAR(got, expected, is_double ? relative * std::abs(expected) : atol);
+}
+
+}  // namespace totum::parity

@@ -1,0 +1,291 @@
+#include "reports/report.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <cmath>
+#include <set>
+
+#include "core/error.h"
+#include "core/files.h"
+#include "tests/core/temporary_folder.h"
+#include "tests/reports/synthetic_runs.h"
+
+namespace totum {
+namespace {
+
+using nlohmann::json;
+using testing::HasSubstr;
+namespace fs = std::filesystem;
+
+constexpr ReportOptions kFewResamples{500, 1, 2};
+
+json report_of(const fs::path& runs) {
+  return make_report(read_runs(runs, shipped_tables()), shipped_numbers(), kFewResamples);
+}
+
+json find(const json& list, const std::string& cell, const std::string& entry) {
+  for (const json& item : list) {
+    if (item.at("cell") == cell && item.at("entry") == entry) return item;
+  }
+  return nullptr;
+}
+
+// Values of a cell, straight from the made-up scores.
+std::vector<double> values_of(const std::vector<Score>& scores, Modality modality, Relation relation) {
+  std::vector<double> values;
+  for (const Score& s : scores) {
+    if (s.modality == modality && s.relation == relation && s.grid == "network" && s.metric == "dice")
+      values.push_back(*s.value);
+  }
+  return values;
+}
+
+std::pair<double, double> mean_and_sd(const std::vector<double>& values) {
+  double sum = 0, squares = 0;
+  for (const double v : values) sum += v;
+  const double mean = sum / static_cast<double>(values.size());
+  for (const double v : values) squares += (v - mean) * (v - mean);
+  return {mean, std::sqrt(squares / static_cast<double>(values.size() - 1))};
+}
+
+class ReportTest : public testing::Test {
+ protected:
+  void SetUp() override { write_synthetic_grid(folder_.path()); }
+  const fs::path& runs() const { return folder_.path(); }
+  TemporaryFolder folder_;
+};
+
+TEST_F(ReportTest, CellsHoldMeanAndDeviationOverAllPairs) {
+  const auto scores = read_scores(runs() / "single/seed-0/scores.csv");
+  const json report = report_of(runs());
+  for (const auto& [cell, modality, relation] : {std::tuple{"ct_ct", Modality::ct, Relation::intra},
+                                                 std::tuple{"ct_mr", Modality::ct, Relation::cross},
+                                                 std::tuple{"mr_ct", Modality::mr, Relation::cross},
+                                                 std::tuple{"mr_mr", Modality::mr, Relation::intra}}) {
+    const auto [mean, sd] = mean_and_sd(values_of(scores, modality, relation));
+    const json value = find(report["tables"][0]["values"], cell, "single");
+    EXPECT_NEAR(value["mean"], mean, 1e-12);
+    EXPECT_NEAR(value["sd"], sd, 1e-12);
+    EXPECT_EQ(value["patients"], 8);
+    EXPECT_EQ(value["values"], 8 * ((modality == Modality::ct) == (relation == Relation::intra) ? 8 : 5));
+    EXPECT_LT(value["bca95"][0], mean);
+    EXPECT_GT(value["bca95"][1], mean);
+  }
+}
+
+TEST_F(ReportTest, TableTwoIsThePlainMeanOfTwoCells) {
+  const json values = report_of(runs())["tables"][1]["values"];
+  for (const char* key : {"mean", "sd"}) {
+    const double expected = (find(values, "ct_ct", "ablation_a")[key].get<double>() +
+                             find(values, "mr_mr", "ablation_a")[key].get<double>()) /
+                            2;
+    EXPECT_NEAR(find(values, "intra", "ablation_a")[key], expected, 1e-12);
+  }
+  EXPECT_EQ(find(values, "intra", "ablation_a")["patients"], 16);
+}
+
+TEST_F(ReportTest, TestsEveryOtherEntryInEveryShownCell) {
+  const json report = report_of(runs());
+  EXPECT_EQ(report["tables"][0]["tests"]["results"].size(), 8U);  // 2 methods x 4 cells
+  EXPECT_EQ(report["tables"][1]["tests"]["results"].size(), 2U);
+  const json test = find(report["tables"][0]["tests"]["results"], "ct_ct", "single");
+  EXPECT_EQ(test["pairs"], 8);
+  EXPECT_EQ(test["wins"], 8);
+  EXPECT_DOUBLE_EQ(test["p"], 2.0 / 256);  // all eight signs alike: 2 of 2^8 arrangements
+  EXPECT_DOUBLE_EQ(test["smallest_p"], 2.0 / 256);
+  EXPECT_DOUBLE_EQ(test["rank_biserial"], 1.0);
+}
+
+TEST_F(ReportTest, CorrectsOverAllTestsOfTheTable) {
+  const json results = report_of(runs())["tables"][0]["tests"]["results"];
+  for (const json& test : results) EXPECT_DOUBLE_EQ(test["p_adjusted"], 8 * 2.0 / 256);  // Holm, all p equal
+  for (const json& test : results)
+    EXPECT_EQ(test["verdict"], "unreachable");  // 0.0625 > 0.05, whatever the scores
+}
+
+TEST_F(ReportTest, FailedRunsStayInTheFamily) {
+  fs::remove(runs() / "ablation_a/seed-0/done.json");
+  const json tests = report_of(runs())["tables"][0]["tests"];
+  EXPECT_EQ(tests["results"].size(), 4U);
+  EXPECT_EQ(tests["skipped"].size(), 4U);
+  for (const json& test : tests["results"]) EXPECT_DOUBLE_EQ(test["p_adjusted"], 8 * 2.0 / 256);
+}
+
+TEST_F(ReportTest, AFailedRunIsAHoleWithAReason) {
+  fs::remove(runs() / "single/seed-0/done.json");
+  write_file_atomically(runs() / "single/seed-0/error.json", R"({"error":"the loss became NaN"})");
+  const json report = report_of(runs());
+  EXPECT_EQ(report["failures"][0]["reason"], "the loss became NaN");
+  const json value = find(report["tables"][0]["values"], "ct_ct", "single");
+  EXPECT_FALSE(value.contains("mean"));
+  EXPECT_EQ(value["why"], "no run of it has scores");
+  EXPECT_TRUE(find(report["tables"][0]["values"], "ct_ct", "ablation_c").contains("mean"));
+}
+
+TEST_F(ReportTest, EqualRunsGiveEqualBytesButForTimes) {
+  const json first = report_of(runs());
+  json done = read_json_file(runs() / "single/seed-0/done.json");
+  done["timing"]["training_s"] = 99.0;
+  write_file_atomically(runs() / "single/seed-0/done.json", done.dump(2));
+  json second = make_report(read_runs(runs(), shipped_tables()), shipped_numbers(), {500, 1, 4});
+  EXPECT_NE(first["times"].dump(), second["times"].dump());
+  second["times"] = first["times"];
+  EXPECT_EQ(first.dump(), second.dump());
+}
+
+TEST_F(ReportTest, SaysThatFewerThanThreeSeedsSpeakAboutWeights) {
+  EXPECT_THAT(report_of(runs())["caveats"].dump(), HasSubstr("Fewer than three seeds"));
+  write_synthetic_grid(runs(), 3);
+  const json report = report_of(runs());
+  EXPECT_THAT(report["caveats"].dump(), testing::Not(HasSubstr("three seeds")));
+  const json value = find(report["tables"][0]["values"], "ct_ct", "single");
+  EXPECT_EQ(value["seeds"].size(), 3U);
+  EXPECT_EQ(value["values"], 64);  // averaged over seeds, not piled up
+  std::vector<double> means;
+  for (const json& seed : value["seeds"]) means.push_back(seed["mean"]);
+  EXPECT_NEAR(value["sd_over_seeds"], mean_and_sd(means).second, 1e-12);
+}
+
+TEST_F(ReportTest, NamesItsSizeAndRepeatsNotesAndWarningsOnce) {
+  const json report = report_of(runs());
+  EXPECT_EQ(report["size"], "smoke, phantom: not a result about patients");
+  std::set<std::string> texts;
+  for (const json& warning : report["warnings"]) {
+    texts.insert(warning["text"]);
+    EXPECT_EQ(warning["runs"].size(), 3U);
+  }
+  EXPECT_EQ(texts, (std::set<std::string>{"a note of the plan", "a warning of the run"}));
+}
+
+TEST_F(ReportTest, WarnsOfRunsThatWereMadeDifferently) {
+  change_record(runs() / "single/seed-0", "/device", "cuda:0");
+  EXPECT_THAT(report_of(runs())["warnings"].dump(), HasSubstr("the runs differ in device"));
+}
+
+TEST_F(ReportTest, PhantomNumbersAreNotComparedWithThePaper) {
+  const json paper = find(report_of(runs())["tables"][0]["values"], "ct_ct", "single")["paper"];
+  EXPECT_DOUBLE_EQ(paper["mean"], 0.788);
+  EXPECT_EQ(paper["verdict"], "not comparable");
+  EXPECT_EQ(paper["why"], "phantom data");
+  const json none = find(report_of(runs())["tables"][0]["values"], "ct_ct", "ablation_c");
+  EXPECT_FALSE(none.contains("paper"));  // Table 1 of the paper has no ablation
+}
+
+TEST(Report, ComparesWithThePaperOnItsOwnData) {
+  for (const auto& [centre, verdict] :
+       {std::pair{0.95, "above"}, std::pair{0.788, "inside"}, std::pair{0.5, "below"}}) {
+    const TemporaryFolder folder;
+    const auto rule = [c = centre](std::int64_t number, Modality, std::int64_t) {
+      return std::optional(c + 0.01 * (static_cast<double>(number) - 4.5));
+    };
+    for (const char* id : {"single", "ablation_a", "ablation_c"}) {
+      const fs::path run = write_synthetic_run(folder.path(), {id, 0, 8, rule});
+      change_record(run, "/dataset", "amos22");
+      change_record(run, "/preset", "amos22-paper");
+      change_record(run, "/notes", json::array());
+    }
+    const json report = report_of(folder.path());
+    EXPECT_EQ(find(report["tables"][0]["values"], "ct_ct", "single")["paper"]["verdict"], verdict);
+    EXPECT_EQ(report["size"], "preset amos22-paper, dataset amos22, size smoke");
+  }
+}
+
+TEST(Report, CountsWhatIsNotScored) {
+  const TemporaryFolder folder;
+  const auto rule = [](std::int64_t number, Modality, std::int64_t organ) -> std::optional<double> {
+    return organ == 5 && number <= 3 ? std::nullopt : std::optional(0.5);
+  };
+  for (const char* id : {"single", "ablation_a", "ablation_c"}) {
+    write_synthetic_run(folder.path(), {id, 0, 8, rule});
+  }
+  const json report = report_of(folder.path());
+  const json value = find(report["tables"][0]["values"], "ct_ct", "single");
+  EXPECT_EQ(value["not_scored"], 3);
+  EXPECT_EQ(value["values"], 61);
+  EXPECT_EQ(value["hallucinations"], 0);
+  const json test = find(report["tables"][0]["tests"]["results"], "ct_ct", "single");
+  EXPECT_EQ(test["zeros"], 8);  // equal scores everywhere
+  EXPECT_DOUBLE_EQ(test["p"], 1.0);
+  EXPECT_EQ(test["verdict"], "equivalent");
+}
+
+// `single` predicts organ 5 in three cases that lack it, the others do not: all are averaged over the same
+// pairs.
+TEST(Report, AHallucinationIsCountedAndPartOfNoMean) {
+  const TemporaryFolder folder;
+  for (const char* id : {"single", "ablation_a", "ablation_c"}) {
+    const bool hallucinates = std::string(id) == "single";
+    const auto absent = [](std::int64_t number, std::int64_t organ) { return organ == 5 && number <= 3; };
+    SyntheticRun run{id, 0, 8, {}};
+    run.rule = [=](std::int64_t number, Modality, std::int64_t organ) -> std::optional<double> {
+      if (!absent(number, organ)) return 0.5;
+      return hallucinates ? std::optional(0.0) : std::nullopt;
+    };
+    run.is_in_reference = [=](std::int64_t number, Modality, std::int64_t organ) {
+      return !absent(number, organ);
+    };
+    write_synthetic_run(folder.path(), run);
+  }
+  const json values = report_of(folder.path())["tables"][0]["values"];
+  for (const char* id : {"single", "ablation_c"}) {
+    const json value = find(values, "ct_ct", id);
+    EXPECT_DOUBLE_EQ(value["mean"], 0.5);
+    EXPECT_EQ(value["values"], 61);
+    EXPECT_EQ(value["not_scored"], 3);
+  }
+  EXPECT_EQ(find(values, "ct_ct", "single")["hallucinations"], 3);
+  EXPECT_EQ(find(values, "ct_ct", "ablation_c")["hallucinations"], 0);
+}
+
+TEST(Report, RefusesDifferentCasesUnlessIntersected) {
+  const TemporaryFolder folder;
+  write_synthetic_run(folder.path(), {"single", 0, 6, {}});
+  for (const char* id : {"ablation_a", "ablation_c"}) write_synthetic_run(folder.path(), {id, 0, 8, {}});
+  ReportInput input = read_runs(folder.path(), shipped_tables());
+  try {
+    make_report(input, shipped_numbers(), kFewResamples);
+    FAIL() << "not refused";
+  } catch (const DataError& error) {
+    EXPECT_THAT(error.what(), HasSubstr("amos_0007, amos_0008"));
+    EXPECT_THAT(error.what(), HasSubstr("single"));
+  }
+  input.intersect = true;
+  const json tests = make_report(input, shipped_numbers(), kFewResamples)["tables"][0]["tests"];
+  EXPECT_EQ(find(tests["results"], "ct_ct", "single")["pairs"], 6);
+  EXPECT_THAT(tests["pairs_note"], HasSubstr("only patients that both methods were scored on"));
+}
+
+TEST(Report, RanksByMeanAndByRankWithinPatients) {
+  // Patient 1 prefers `single` by far, the seven others prefer `ablation_c` by little: the two schemes
+  // disagree.
+  const TemporaryFolder folder;
+  const auto rule = [](double first, double others) {
+    return [=](std::int64_t number, Modality, std::int64_t) {
+      return std::optional(number == 1 ? first : others);
+    };
+  };
+  write_synthetic_run(folder.path(), {"single", 0, 8, rule(0.9, 0.50)});
+  write_synthetic_run(folder.path(), {"ablation_a", 0, 8, rule(0.1, 0.50)});
+  write_synthetic_run(folder.path(), {"ablation_c", 0, 8, rule(0.1, 0.51)});
+  const json ranking = report_of(folder.path())["tables"][0]["rankings"][0];
+  EXPECT_EQ(ranking["by_mean"][0]["entry"], "single");
+  EXPECT_EQ(ranking["by_mean_rank"][0]["entry"], "ablation_c");
+  EXPECT_DOUBLE_EQ(ranking["by_mean_rank"][0]["value"], (2.5 + 7 * 1.0) / 8);  // a tie shares ranks 2 and 3
+  EXPECT_DOUBLE_EQ(ranking["by_mean_rank"][1]["value"], (1.0 + 7 * 2.5) / 8);
+}
+
+TEST(Report, SentencesSayNoMoreThanTheNumbers) {
+  const TemporaryFolder folder;
+  write_synthetic_grid(folder.path());
+  const json test = find(report_of(folder.path())["tables"][0]["tests"]["results"], "ct_ct", "single");
+  const std::string sentence = test["sentence"];
+  EXPECT_THAT(sentence, HasSubstr("CT / CT, 8 cases: the Dice of (c) APRN was higher by"));
+  EXPECT_THAT(sentence, HasSubstr("Holm-adjusted p = 0.0625; 8 wins, 0 ties, 0 losses"));
+  EXPECT_THAT(sentence, HasSubstr("not decidable: 8 pairs can't give less than p = 0.0625 after correction"));
+  EXPECT_THAT(sentence, testing::Not(HasSubstr("significantly")));
+}
+
+}  // namespace
+}  // namespace totum

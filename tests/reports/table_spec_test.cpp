@@ -1,0 +1,84 @@
+#include "reports/table_spec.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "core/error.h"
+#include "tests/reports/synthetic_runs.h"
+
+namespace totum {
+namespace {
+
+using nlohmann::json;
+using testing::HasSubstr;
+
+json small_table() {
+  return json::parse(R"({"name":"t","entries":[{"id":"a","method":"single"},{"id":"b","method":"single"}],
+    "cells":[{"id":"x","test_modality":"ct","relation":"intra"},{"id":"y","mean_of":["x"]}],
+    "tests":{"reference":"a"}})");
+}
+
+std::string message_of(const json& table) {
+  try {
+    read_table_spec(JsonReader(table, "t.json"));
+  } catch (const ConfigError& error) {
+    return error.what();
+  }
+  return "";
+}
+
+TEST(TableSpec, IsTheSameAfterWritingAndReading) {
+  for (const TableSpec& table : shipped_tables()) {
+    const json written = to_json(table);
+    EXPECT_EQ(to_json(read_table_spec(JsonReader(written, "t.json"))), written);
+  }
+}
+
+TEST(TableSpec, TableOneHasFourCellsAndTableTwoTheirMeans) {
+  const auto tables = shipped_tables();
+  EXPECT_EQ(tables[0].cells.size(), 4U);
+  EXPECT_EQ(tables[1].cells[4].mean_of, (std::vector<std::string>{"ct_ct", "mr_mr"}));
+  EXPECT_EQ(tables[1].cells[5].mean_of, (std::vector<std::string>{"ct_mr", "mr_ct"}));
+  EXPECT_FALSE(tables[1].cells[0].shown);
+}
+
+TEST(TableSpec, RefusesWhatNoTableMeans) {
+  json unknown_key = small_table();
+  unknown_key["entrys"] = 1;
+  EXPECT_THAT(message_of(unknown_key), HasSubstr("entrys"));
+  json twice = small_table();
+  twice["entries"][1]["id"] = "a";
+  EXPECT_THAT(message_of(twice), HasSubstr("stands twice"));
+  json path = small_table();
+  path["entries"][1]["id"] = "../b";
+  EXPECT_THAT(message_of(path), HasSubstr("names a folder"));
+  json reference = small_table();
+  reference["tests"]["reference"] = "c";
+  EXPECT_THAT(message_of(reference), HasSubstr("must be the id of an entry"));
+  json mean = small_table();
+  mean["cells"][1]["mean_of"] = {"z"};
+  EXPECT_THAT(message_of(mean), HasSubstr("no earlier cell"));
+  json nested = small_table();
+  nested["cells"].push_back({{"id", "w"}, {"mean_of", {"y"}}});
+  EXPECT_THAT(message_of(nested), HasSubstr("must be a basic cell"));
+  json correction = small_table();
+  correction["tests"]["correction"] = "none";
+  EXPECT_THAT(message_of(correction), HasSubstr("holm"));
+}
+
+TEST(PublishedNumbers, AreFoundByTableCellAndMethod) {
+  const PublishedNumbers numbers = shipped_numbers();
+  const TableSpec table = shipped_tables()[0];
+  const auto single = numbers.find(1, table.cells[0], "Single");
+  ASSERT_TRUE(single);
+  EXPECT_EQ(single->mean_percent, 78.8);  // the paper's Table 1
+  EXPECT_EQ(single->sd_percent, 17.5);
+  const auto illegible = numbers.find(1, table.cells[0], "VAT");
+  ASSERT_TRUE(illegible);
+  EXPECT_EQ(illegible->mean_percent, std::nullopt);
+  EXPECT_FALSE(numbers.find(1, table.cells[0], "a"));
+  EXPECT_EQ(numbers.find(2, shipped_tables()[1].cells[5], "c")->mean_percent, 68.8);
+}
+
+}  // namespace
+}  // namespace totum
