@@ -2,6 +2,7 @@
 // statuses.
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include <exception>
 #include <string>
