@@ -56,10 +56,14 @@ fs::path dataset_folder(const Preset& preset, const fs::path& data, const fs::pa
 
 OpenedData open_data(const ReproduceRequest& request, Progress& progress) {
   const Preset& preset = request.preset;
-  const FileLock lock = FileLock::wait(request.out / "lock");  // two calls make neither data nor cache twice
   OpenedData opened;
   opened.inputs.split = split_file(preset.dataset.split);
   const Split split = read_split(opened.inputs.split, preset.dataset.known_tasks);
+  const fs::path folder = dataset_folder(preset, request.data, request.out);
+  if (!request.data.empty()) {  // a wrong one is refused before anything is written
+    check_subsets(restrict_to(open_dataset(folder), split, request.allow_missing));
+  }
+  const FileLock lock = FileLock::wait(request.out / "lock");  // two calls make neither data nor cache twice
   opened.inputs.data = provide_dataset(preset, request.data, request.out, progress);
   opened.inputs.cache = request.out / "cache";
   opened.inputs.allow_missing = request.allow_missing;
