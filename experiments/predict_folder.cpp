@@ -73,7 +73,7 @@ std::vector<fs::path> predict_folder(const PredictRequest& request, Progress& pr
                     true);
   }
   const auto images = images_in(request.images);
-  pin_threads(record.preset.threads);
+  pin_arithmetic(record.preset.threads);
   const auto method = find_method(record.method)
                           .make(method_setup(record), JsonReader(record.options, "run.json", "/options"));
   load_state(*method, request.run.best(), {"", false});

@@ -1,5 +1,6 @@
 #include "experiments/run_worker.h"
 
+#include <ATen/Context.h>
 #include <ATen/Parallel.h>
 #include <fmt/format.h>
 #include <fmt/ranges.h>
@@ -76,7 +77,7 @@ void train_and_evaluate(const RunFolder& folder, Progress& progress) {
   const RunRecord record = read_run_record(folder);
   check_trainable(record.preset);
   const RunInputs inputs = read_run_inputs(folder);
-  pin_threads(record.preset.threads);
+  pin_arithmetic(record.preset.threads);
   const Dataset dataset = open_dataset(inputs.data);
   const PreparedDataset data = open_data(record, inputs, dataset, progress);
   const auto method = find_method(record.method)
@@ -98,7 +99,12 @@ void train_and_evaluate(const RunFolder& folder, Progress& progress) {
 
 }  // namespace
 
-void pin_threads(std::int64_t threads) { at::set_num_threads(static_cast<int>(threads)); }
+void pin_arithmetic(std::int64_t threads) {
+  at::set_num_threads(static_cast<int>(threads));
+  at::globalContext().setAllowTF32CuDNN(false);
+  at::globalContext().setAllowTF32CuBLAS(false);
+  at::globalContext().setDeterministicCuDNN(true);
+}
 
 void work_on_run(const RunFolder& folder, Progress& progress) {
   if (!fs::exists(folder.run_json())) (void)read_run_record(folder);  // its message says what to do

@@ -11,7 +11,8 @@ namespace totum {
 /// earlier error.json is removed. Throws RunError if another process holds the run, Interrupted.
 void work_on_run(const RunFolder& folder, Progress& progress);
 
-/// LibTorch computes with this many threads from now on: bytes may depend on it, so it is pinned for a run.
-void pin_threads(std::int64_t threads);
+/// From now on LibTorch computes with this many threads, and on a GPU in full float32 (as the published run)
+/// with cuDNN's deterministic algorithms: bytes depend on all of these, so they are pinned for a run.
+void pin_arithmetic(std::int64_t threads);
 
 }  // namespace totum

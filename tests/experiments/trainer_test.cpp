@@ -64,7 +64,7 @@ TrainingSummary train_with_breaks(const RunRecord& record, const PreparedDataset
 class ResumeTest : public testing::TestWithParam<std::string> {};
 
 TEST_P(ResumeTest, EndsWithTheSameBytesAsAnUndisturbedTraining) {
-  pin_threads(1);
+  pin_arithmetic(1);
   const TemporaryFolder folder;
   const PreparedDataset data = tiny_dataset(folder.path() / "cache", {16, 16, 18});
   const RunRecord record = tiny_record(GetParam());
@@ -127,7 +127,7 @@ std::string weights_after_steps(const RunRecord& record, const PreparedDataset& 
 }
 
 TEST_P(LeakTest, WeightsAreEqualWhenAllHiddenLabelsAreNoise) {
-  pin_threads(1);
+  pin_arithmetic(1);
   const TemporaryFolder folder;
   const PreparedDataset data = tiny_dataset(folder.path() / "a");
   const PreparedDataset noisy = tiny_dataset(folder.path() / "b", {18, 20, 22}, replace_hidden_labels);
@@ -140,7 +140,7 @@ TEST_P(LeakTest, WeightsAreEqualWhenAllHiddenLabelsAreNoise) {
 }
 
 TEST_P(LeakTest, WeightsChangeWhenAVisibleLabelChanges) {
-  pin_threads(1);
+  pin_arithmetic(1);
   const TemporaryFolder folder;
   const PreparedDataset data = tiny_dataset(folder.path() / "a");
   const PreparedDataset other = tiny_dataset(folder.path() / "b", {18, 20, 22},
@@ -186,7 +186,7 @@ TEST(Trainer, NamesTheLossThatIsNoLongerFinite) {
 }
 
 TEST(Trainer, RefusesADamagedCheckpointAndSaysWhatToDo) {
-  pin_threads(1);
+  pin_arithmetic(1);
   const TemporaryFolder folder;
   const PreparedDataset data = tiny_dataset(folder.path() / "cache", {16, 16, 18});
   const RunRecord record = tiny_record("proposed", {{"aprn", false}});
@@ -218,7 +218,7 @@ TEST(Trainer, EqualThreadCountsGiveEqualBytes) {
   const PreparedDataset data = tiny_dataset(folder.path());
   const RunRecord record = tiny_record("proposed", {{"aprn", false}});
   const auto weights = [&](std::int64_t threads) {
-    pin_threads(threads);
+    pin_arithmetic(threads);
     return weights_after_steps(record, data, 2);
   };
   const std::string one = weights(1), two = weights(2);
