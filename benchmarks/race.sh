@@ -5,7 +5,16 @@ set -euo pipefail
 root=$(cd "$(dirname "$0")/.." && pwd)
 device=${1:-cpu}
 build=$root/build/$([ "$device" = cuda ] && echo cuda || echo cpu)
+# The CPU build's LibTorch lacks the libraries that PyTorch's Python part loads: then the peer gets its own environment.
 python=$root/.venv/bin/python
+if ! "$python" -c 'import torch' 2>/dev/null; then
+  python=$root/build/race-venv/bin/python
+  if ! "$python" -c 'import torch' 2>/dev/null; then
+    echo "race.sh: installing torch==2.11.0 for the peer into build/race-venv (5 GB)" >&2
+    python3 -m venv "$root/build/race-venv"
+    "$python" -m pip install --quiet --disable-pip-version-check torch==2.11.0 numpy
+  fi
+fi
 # size, width, stem stride as in training_step_benchmark.cpp; batch 2, two threads
 for setting in "32 32 48 16 2" "32 56 56 16 2" "32 32 32 32 1"; do
   read -r depth height width base stem <<<"$setting"
