@@ -9,7 +9,6 @@
 
 #include "cli/commands.h"
 #include "core/error.h"
-#include "core/interrupt.h"
 #include "core/json_reader.h"
 #include "core/log.h"
 
@@ -76,7 +75,6 @@ int run_program(int argc, char** argv) {
 }  // namespace totum
 
 int main(int argc, char** argv) {
-  totum::install_interrupt_handler();
   totum::configure_logging("info");
   try {
     return totum::run_program(argc, argv);

@@ -10,6 +10,7 @@
 #include "cli/commands.h"
 #include "cli/report_arguments.h"
 #include "core/error.h"
+#include "core/interrupt.h"
 #include "core/log.h"
 #include "core/progress.h"
 #include "experiments/devices.h"
@@ -61,6 +62,20 @@ std::vector<PlannedMethod> planned_methods(const std::vector<TableSpec>& tables,
     });
   }
   return methods;
+}
+
+// A table reads scores that the preset makes.
+void check_tables(const std::vector<TableSpec>& tables, const EvaluationConfig& made) {
+  const auto check = [](const TableSpec& table, const char* what, const std::string& wanted,
+                        const std::vector<std::string>& all) {
+    if (std::find(all.begin(), all.end(), wanted) != all.end()) return;
+    throw ConfigError(fmt::format("table {} needs the {} \"{}\", and the preset's evaluation makes only: {}",
+                                  table.name, what, wanted, fmt::join(all, ", ")));
+  };
+  for (const TableSpec& table : tables) {
+    check(table, "metric", table.metric, made.metrics);
+    check(table, "grid", table.grid, made.grids);
+  }
 }
 
 std::vector<std::uint64_t> first_seeds(std::int64_t count) {
@@ -152,16 +167,18 @@ void add_reproduce_command(CLI::App& app, int& exit_status) {
   command->add_flag("--plan", a->plan_only, "Check preset, split and dataset, list the runs, and stop");
   command->add_flag("--json", a->as_json, "Print report.json");
   command->callback([a, &exit_status] {
+    install_interrupt_handler();
     ReproduceRequest request;
     request.preset = load_preset(a->preset, a->overrides);
     if (a->seeds > 0) request.preset.seeds = first_seeds(a->seeds);
     const auto all_tables = read_tables(a->tables);
     request.methods = planned_methods(all_tables, a->methods);
     const auto tables = restricted(all_tables, request.methods);
+    check_tables(tables, request.preset.evaluation);
     request.out = a->out;
     request.data = a->data;
     request.allow_missing = a->allow_missing;
-    request.device = choose_device(a->device);
+    request.device = choose_device(a->device, a->executor == "slurm");
     request.executor = a->executor;
     request.jobs = a->jobs;
     request.program = fs::read_symlink("/proc/self/exe");

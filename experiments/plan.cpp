@@ -92,7 +92,8 @@ std::vector<std::string> differences(const RunRecord& old, const RunRecord& fres
     const nlohmann::json before = to_json(old), after = to_json(fresh);
     for (const auto& change : nlohmann::json::diff(before, after)) {
       const auto path = change["path"].get<std::string>();
-      if (path.starts_with("/hashes") || path.starts_with("/notes") || path.starts_with("/versions"))
+      if (path.starts_with("/hashes") || path.starts_with("/notes") || path.starts_with("/obstacles") ||
+          path.starts_with("/versions"))
         continue;
       const nlohmann::json::json_pointer place(path);
       found.push_back(fmt::format("{} was {}, is {}", path,
@@ -137,7 +138,7 @@ nlohmann::json to_json(const RunRecord& r) {
       {"options", r.options},
       {"seed", r.seed},
       {"preset", r.preset.name},
-      {"dataset", dataset.kind},
+      {"dataset", r.phantom_data ? "phantom" : "amos"},
       {"size", dataset.kind == "phantom" ? dataset.phantom : "full"},
       {"config", to_json(r.preset)},
       {"hashes",
@@ -149,7 +150,8 @@ nlohmann::json to_json(const RunRecord& r) {
       {"device", r.device},
       {"threads", r.preset.threads},
       {"split", {{"name", r.split_name}, {"tasks", tasks_to_json(r.tasks)}}},
-      {"notes", r.notes}};
+      {"notes", r.notes},
+      {"obstacles", r.obstacles}};
 }
 
 RunRecord run_record_from_json(const nlohmann::json& json, const std::string& file) {
@@ -164,7 +166,11 @@ RunRecord run_record_from_json(const nlohmann::json& json, const std::string& fi
   reader.required("seed", r.seed);
   reader.required("device", r.device);
   reader.required("notes", r.notes);
-  for (const char* derived : {"preset", "dataset", "size", "threads"}) (void)reader.raw(derived);
+  std::string dataset;
+  reader.required("dataset", dataset, one_of({"phantom", "amos"}));
+  r.phantom_data = dataset == "phantom";
+  reader.required("obstacles", r.obstacles);
+  for (const char* derived : {"preset", "size", "threads"}) (void)reader.raw(derived);
   r.preset = read_preset(reader.object("config"));
   JsonReader hashes = reader.object("hashes");
   hashes.required("config", r.config_sha256);
@@ -199,7 +205,7 @@ MethodSetup method_setup(const RunRecord& record) {
 
 std::vector<PlannedRun> plan_runs(const Preset& preset, const std::vector<PlannedMethod>& methods,
                                   const PreparedDataset& data, const std::string& device,
-                                  const std::vector<std::string>& notes, const fs::path& runs) {
+                                  const DataDescription& described, const fs::path& runs) {
   const Environment environment = describe_environment();
   RunRecord common;
   common.preset = preset;
@@ -212,7 +218,9 @@ std::vector<PlannedRun> plan_runs(const Preset& preset, const std::vector<Planne
   common.totum_version = kVersion;
   common.libtorch_version = environment.libtorch_version;
   common.itk_version = environment.itk_version;
-  common.notes = notes;
+  common.phantom_data = described.is_phantom;
+  common.notes = described.notes;
+  common.obstacles = described.obstacles;
   if (device.starts_with("cuda")) {
     common.notes.emplace_back(
         "trained on a GPU, where the gradient of trilinear upsampling is not deterministic: a repetition "

@@ -28,7 +28,7 @@ struct PlanTest : testing::Test {
   RunInputs inputs{folder.path() / "data", folder.path() / "cache", folder.path() / "split.csv", false};
 
   std::vector<PlannedRun> plan(const std::vector<PlannedMethod>& methods) const {
-    return plan_runs(preset, methods, data, "cpu", {"a note"}, folder.path() / "runs");
+    return plan_runs(preset, methods, data, "cpu", {true, {"a note"}, {}}, folder.path() / "runs");
   }
 };
 
