@@ -61,7 +61,6 @@ class Iteration : public testing::TestWithParam<bool> {};
 TEST_P(Iteration, EqualsTheIndependentTwinForThreeIterations) {
   const bool is_code = GetParam();
   MethodSetup setup = small_setup(5);
-  setup.backbone.stem_stride = is_code ? 1 : 2;
   setup.epochs = kEpochs;
   const auto method = make_proposed(setup, JsonReader(options_of(is_code), "options"));
   to_double(*method);

@@ -147,8 +147,9 @@ TEST(Proposed, Fidelity7PrototypeMovesByOnePercentOfTheGapWhereTruthAndPredictio
   UpdateCase c;
   c.batch.label.slice(1, 0, 16).fill_(5);
   c.batch.label.slice(1, 16, 24).fill_(6);
-  c.batch.label.slice(1, 24, 32).fill_(1);                // not labelled by ct_a
-  c.output.logits.select(1, 5).slice(1, 8, 32).fill_(9);  // 5 is right in 8..16, and wrong where 6 and 1 are
+  c.batch.label.slice(1, 24, 32).fill_(1);  // not labelled by ct_a
+  c.output.logits.select(1, 5).fill_(9);    // right where 5 is, wrong where 6 and 1 are
+  c.output.logits.select(1, 2).slice(1, 8, 12).fill_(20);
   MicpamAlone method(c.setup);
   std::map<std::string, at::Tensor> before;
   for (const auto& [name, value] : StateTensors(method, "micpam.prototypes").by_name) {

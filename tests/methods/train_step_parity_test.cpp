@@ -1,6 +1,7 @@
 // Three whole iterations of the published training script, with all networks and optimisers, at full width on
 // a crop of 64^3. Slow: minutes in float64.
 
+#include <fmt/format.h>
 #include <gtest/gtest.h>
 
 #include "methods/optimiser.h"
@@ -67,7 +68,7 @@ class TrainStepParity : public testing::TestWithParam<at::ScalarType> {
     ours("aprn.head_conv.weight").mul_(10);  // the fixture's override of precls_conv.2.weight
     fill("aman.", "discriminator_net_params.json", "discriminator");
     for (std::size_t s = 0; s < 3; ++s) {
-      ours("micpam.prototypes" + std::to_string(s + 1))
+      ours(fmt::format("micpam.prototypes{}", s + 1))
           .copy_(parity::formula_tensor(entry.at("inputs").at("prototypes").at(s), GetParam()));
     }
   }
@@ -92,14 +93,14 @@ class TrainStepParity : public testing::TestWithParam<at::ScalarType> {
   void fill_main_network() {
     const StateTensors backbone(*method, "network.");
     std::size_t next = 0;
-    for (const json& row : parity::load_json("main_net_params.json").at("loss_A")) {
+    const json parameters = parity::load_json("main_net_params.json");
+    for (const json& row : parameters.at("loss_A")) {
       const std::string name = row.at("name");
       const at::Tensor value = values(row, "model");
       PublishedParameter published;
       if (name.starts_with("eam")) {
         const std::size_t scale = name.starts_with("eam84") ? 1 : name.starts_with("eam42") ? 2 : 3;
-        published =
-            attention_parameter("micpam.attention" + std::to_string(scale) + ".", name.substr(6), value);
+        published = attention_parameter(fmt::format("micpam.attention{}.", scale), name.substr(6), value);
       } else if (name.starts_with("deepout")) {
         published.parts = {value};
       } else {
