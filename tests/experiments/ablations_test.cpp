@@ -2,6 +2,8 @@
 
 #include <gtest/gtest.h>
 
+#include <set>
+
 #include "core/sha256.h"
 #include "data/sampler/patch_sampler.h"
 #include "experiments/registry.h"
