@@ -200,8 +200,7 @@ std::vector<std::string> missing_features(const Preset& preset) {
   return {
       "preprocessing: z cut to the labels' extent, fixed thresholds with erosion, the rule for arms in MR",
       "atlas: sum divided by its maximum, then blurred with sigma 3",
-      "sampler: padding to the patch plus 5 before normalisation, augmentation",
-      "proposed method: AMAN, MICPAM, the joint update of main network and APRN"};
+      "sampler: padding to the patch plus 5 before normalisation, augmentation"};
 }
 
 }  // namespace totum

@@ -14,7 +14,7 @@ namespace totum {
 
 std::span<const MethodEntry> all_methods() {
   static constexpr std::array kMethods{
-      MethodEntry{"proposed", "Proposed (APRN)", "liu2024partially", make_proposed},
+      MethodEntry{"proposed", "Proposed", "liu2024partially", make_proposed},
       MethodEntry{"single", "Single", "liu2024partially", make_single},
   };
   return kMethods;

@@ -19,7 +19,8 @@ namespace {
 
 namespace fs = std::filesystem;
 
-const std::vector<PlannedMethod> kMethods{{"ablation_a", "proposed", "(a) plain network", {{"aprn", false}}}};
+const std::vector<PlannedMethod> kMethods{
+    {"ablation_a", "proposed", "(a) plain network", {{"aprn", false}, {"aman", false}, {"micpam", false}}}};
 
 ReproduceRequest request_for(const Preset& preset, const fs::path& out, const fs::path& data = {}) {
   ReproduceRequest request;

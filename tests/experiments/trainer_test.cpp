@@ -189,7 +189,7 @@ TEST(Trainer, RefusesADamagedCheckpointAndSaysWhatToDo) {
   pin_arithmetic(1);
   const TemporaryFolder folder;
   const PreparedDataset data = tiny_dataset(folder.path() / "cache", {16, 16, 18});
-  const RunRecord record = tiny_record("proposed", {{"aprn", false}});
+  const RunRecord record = tiny_record("proposed", {{"aprn", false}, {"aman", false}, {"micpam", false}});
   write_file_atomically(folder.path() / "run" / "checkpoint.safetensors", "not a checkpoint");
   const auto method = make(record);
   EXPECT_THROW(train(*method, {record, data, folder.path() / "run"}, *make_silent_progress()), DataError);
@@ -216,7 +216,7 @@ TEST(TrainLog, IsCutBackToTheCheckpoint) {
 TEST(Trainer, EqualThreadCountsGiveEqualBytes) {
   const TemporaryFolder folder;
   const PreparedDataset data = tiny_dataset(folder.path());
-  const RunRecord record = tiny_record("proposed", {{"aprn", false}});
+  const RunRecord record = tiny_record("proposed", {{"aprn", false}, {"aman", false}, {"micpam", false}});
   const auto weights = [&](std::int64_t threads) {
     pin_arithmetic(threads);
     return weights_after_steps(record, data, 2);

@@ -19,22 +19,58 @@ using nlohmann::json;
 
 struct Variant {
   std::string method;
+  std::string name;  // of the option set
   json options;
 };
+
+// Small networks, and every loss with its full weight from the first step.
+json small_proposed(bool aman, bool aprn, bool micpam) {
+  return {{"aman", aman},
+          {"aprn", aprn},
+          {"micpam", micpam},
+          {"aprn_network", {{"base", 8}}},
+          {"aman_network", {{"base", 4}}},
+          {"ramp", {{"from", 0.0}, {"to", 0.0}}}};
+}
+
+json published_code() {
+  json options = small_proposed(true, true, true);
+  options.update(
+      {{"order", "joint"},
+       {"seg", {{"dice", "fourteenth"}}},
+       {"aprn_network", {{"base", 8}, {"mask", "shared"}, {"schedule", "constant"}, {"reduction", "sum"}}},
+       {"adv", {{"weight", 0.001}, {"optimizer", "fresh-adam"}}},
+       {"proto", {{"map", "sigmoid"}, {"update", "image"}}}});
+  return options;
+}
+
+json rarer_options() {
+  json options = small_proposed(true, true, true);
+  options.update({{"aprn_network", {{"base", 8}, {"copies", 1}, {"by_image", true}}},
+                  {"adv", {{"reduction", "sum"}}},
+                  {"proto", {{"map", "softmax"}}},
+                  {"pseudo", {{"target", "hard"}}},
+                  {"seg", {{"ce", "marginal"}}}});
+  return options;
+}
 
 std::vector<Variant> variants() {
   std::vector<Variant> all;
   for (const MethodEntry& entry : all_methods()) {
-    all.push_back({std::string(entry.name), json::object()});
-    if (entry.name == "proposed") {
-      all.back().options = {{"aprn_network", {{"base", 8}}}, {"ramp", {{"from", 0.0}, {"to", 0.0}}}};
-      all.push_back({"proposed", {{"aprn", false}}});
-      all.push_back({"proposed",
-                     {{"aprn_network", {{"base", 8}, {"mask", "shared"}}},
-                      {"ramp", {{"from", 0.0}, {"to", 0.0}}},
-                      {"pseudo", {{"target", "hard"}}},
-                      {"seg", {{"ce", "marginal"}}}}});
+    if (entry.name != "proposed") {
+      all.push_back({std::string(entry.name), "defaults", json::object()});
+      continue;
     }
+    all.push_back({"proposed", "a", small_proposed(false, false, false)});
+    all.push_back({"proposed", "b", small_proposed(true, false, false)});
+    all.push_back({"proposed", "c", small_proposed(false, true, false)});
+    all.push_back({"proposed", "d", small_proposed(false, false, true)});
+    all.push_back({"proposed", "e", small_proposed(true, true, false)});
+    all.push_back({"proposed", "f", small_proposed(false, true, true)});
+    all.push_back({"proposed", "g", small_proposed(true, false, true)});
+    all.push_back({"proposed", "full", small_proposed(true, true, true)});
+    all.push_back({"proposed", "published_code", published_code()});
+    all.push_back({"proposed", "rarer_options", rarer_options()});
   }
   return all;
 }
@@ -165,9 +201,8 @@ TEST_P(Contract, NamesEachPartOfItsStateOnce) {
       save_state(*method, folder.path() / "state.safetensors", {}));  // throws if a name stands twice
 }
 
-INSTANTIATE_TEST_SUITE_P(Methods, Contract, testing::ValuesIn(variants()), [](const auto& test) {
-  return test.param.method + "_" + std::to_string(test.index);
-});
+INSTANTIATE_TEST_SUITE_P(Methods, Contract, testing::ValuesIn(variants()),
+                         [](const auto& test) { return test.param.method + "_" + test.param.name; });
 
 TEST(Registry, NamesTheNearestMethod) {
   try {

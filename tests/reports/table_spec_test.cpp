@@ -42,6 +42,22 @@ TEST(TableSpec, TableOneHasFourCellsAndTableTwoTheirMeans) {
   EXPECT_FALSE(tables[1].cells[0].shown);
 }
 
+// The paper's Table 2: which modules each ablation has.
+TEST(TableSpec, TableTwoSwitchesTheModulesOfThePaper) {
+  const TableSpec table = shipped_tables()[1];
+  const std::vector<std::tuple<const char*, bool, bool, bool>> expected{
+      {"a", false, false, false}, {"b", true, false, false}, {"c", false, true, false},
+      {"d", false, false, true},  {"e", true, true, false},  {"f", false, true, true},
+      {"g", true, false, true},   {"Full", true, true, true}};
+  ASSERT_EQ(table.entries.size(), expected.size());
+  for (std::size_t i = 0; i < expected.size(); ++i) {
+    const auto& [name, aman, aprn, micpam] = expected[i];
+    EXPECT_EQ(table.entries[i].paper_method, name);
+    EXPECT_EQ(table.entries[i].options, (json{{"aman", aman}, {"aprn", aprn}, {"micpam", micpam}})) << name;
+  }
+  EXPECT_EQ(table.tests.reference, "full");
+}
+
 TEST(TableSpec, RefusesWhatNoTableMeans) {
   json unknown_key = small_table();
   unknown_key["entrys"] = 1;
