@@ -80,6 +80,23 @@ nlohmann::json read_method_options(JsonReader& json) {
   return read;
 }
 
+// CODE pads to the patch and some voxels before it normalises, so the patch decides about the normalisation.
+void settle_padding(JsonReader& json, Preset& preset) {
+  Shape3 wanted{0, 0, 0};
+  if (preset.sampler.extra_voxels > 0) {
+    wanted = preset.sampler.patch_voxels;
+    for (std::int64_t& length : wanted) length += preset.sampler.extra_voxels;
+  }
+  const bool given = json.object("preprocess").has("padded_voxels");
+  if (given && preset.preprocess.padded_voxels != wanted) {
+    json.object("preprocess")
+        .fail("padded_voxels",
+              fmt::format("must be {} (sampler/patch_voxels and sampler/extra_voxels), or absent",
+                          nlohmann::json(wanted).dump()));
+  }
+  preset.preprocess.padded_voxels = wanted;
+}
+
 // Objects are merged, all else is replaced.
 void merge(nlohmann::json& into, const nlohmann::json& from) {
   for (const auto& [key, value] : from.items()) {
@@ -145,7 +162,9 @@ Preset read_preset(JsonReader json) {
   if (preset.seeds.empty()) json.fail("seeds", "must name at least one seed");
   preset.dataset = read_dataset(json.object("dataset"));
   preset.preprocess = read_preprocess_config(json.object("preprocess"));
+  preset.atlas = read_atlas_config(json.object("atlas"));
   preset.sampler = read_sampler_config(json.object("sampler"));
+  settle_padding(json, preset);
   preset.backbone = read_backbone(json.object("backbone"));
   preset.optimiser = read_optimiser(json.object("optimiser"));
   preset.schedule = read_schedule(json.object("schedule"));
@@ -171,6 +190,7 @@ nlohmann::json to_json(const Preset& p) {
             {"split", d.split},
             {"known_tasks", d.known_tasks}}},
           {"preprocess", to_json(p.preprocess)},
+          {"atlas", to_json(p.atlas)},
           {"sampler", to_json(p.sampler)},
           {"backbone", {{"base_width", p.backbone.base_width}, {"stem_stride", p.backbone.stem_stride}}},
           {"optimiser",
@@ -197,11 +217,7 @@ Preset load_preset(const std::string& name_or_path, const std::vector<std::strin
 
 std::vector<std::string> missing_features(const Preset& preset) {
   if (preset.rules != "published_code") return {};
-  return {
-      "preprocessing: z cut to the labels' extent, fixed thresholds with erosion, the rule for arms in MR",
-      "atlas: sum divided by its maximum, then blurred with sigma 3",
-      "sampler: padding to the patch plus 5 before normalisation, augmentation",
-      "proposed method: AMAN, MICPAM, the joint update of main network and APRN"};
+  return {"proposed method: AMAN, MICPAM, the joint update of main network and APRN"};
 }
 
 }  // namespace totum

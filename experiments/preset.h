@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "data/atlas.h"
 #include "data/preprocess.h"
 #include "data/sampler/patch_sampler.h"
 #include "methods/method.h"
@@ -45,6 +46,7 @@ struct Preset {
   std::vector<std::uint64_t> seeds{0};
   DatasetConfig dataset;
   PreprocessConfig preprocess;
+  AtlasConfig atlas;
   SamplerConfig sampler;
   BackboneConfig backbone;
   OptimiserConfig optimiser;
@@ -54,7 +56,9 @@ struct Preset {
       nlohmann::json::object();  // by method name: defaults under a table's own options
 };
 
-/// Reads one JSON object strictly. Throws ConfigError that names file, path, value and what is allowed.
+/// Reads one JSON object strictly. With sampler/extra_voxels, preprocess/padded_voxels is the patch and these
+/// voxels, since the published code pads before it normalises; given otherwise it is an error. Throws
+/// ConfigError that names file, path, value and what is allowed.
 Preset read_preset(JsonReader json);
 /// The resolved preset: read_preset(to_json(p)) equals p. Stored with every run.
 nlohmann::json to_json(const Preset& preset);

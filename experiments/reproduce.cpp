@@ -74,7 +74,8 @@ OpenedData open_data(const ReproduceRequest& request, Progress& progress) {
         "program still lacks:\n  {}\nUse --preset amos22-paper",
         preset.name, opened.inputs.data.string(), present.cases.size(), fmt::join(missing, "\n  ")));
   }
-  opened.prepared = prepare_dataset(dataset, present, preset.preprocess, opened.inputs.cache, 0, progress);
+  opened.prepared =
+      prepare_dataset(dataset, present, {preset.preprocess, preset.atlas}, opened.inputs.cache, 0, progress);
   return opened;
 }
 
