@@ -22,7 +22,7 @@ struct PreprocessConfig {
   std::string z_extent =
       "torso";                 // torso | labels: CODE first cuts z to the slices with organs, in every case
   std::string torso = "otsu";  // otsu | body: CODE's eroded mask at a fixed threshold
-  BodyConfig body;
+  BodyConfig body{};
   /// 0,0,0: normalise, then pad (PAPER). Else pad with raw 0 up to at least this (D,H,W), then normalise
   /// (CODE).
   Shape3 padded_voxels{0, 0, 0};

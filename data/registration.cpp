@@ -241,6 +241,10 @@ void check_not_constant(const ImageVolume& image, const char* which) {
 }
 
 Warp registered(const ImageVolume& fixed_volume, const ImageVolume& moving_volume, Registration kind) {
+  // Sums of several threads would come in another order each time. ITK's thread pool has no other switch that
+  // the metric's two threaders both obey; everywhere else filters have one work unit anyway.
+  itk::MultiThreaderBase::SetGlobalDefaultNumberOfThreads(1);
+  itk::Object::GlobalWarningDisplayOff();  // "L-BFGS-B does not support scaling": it is not asked to
   const auto fixed = to_itk(fixed_volume);
   const auto moving = to_itk(moving_volume);
   const Vector3 extent = extent_xyz(fixed_volume);

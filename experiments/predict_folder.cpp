@@ -7,6 +7,7 @@
 
 #include "core/error.h"
 #include "core/interrupt.h"
+#include "core/log.h"
 #include "data/nifti.h"
 #include "data/preprocess.h"
 #include "experiments/predict_case.h"
@@ -56,7 +57,8 @@ Modality modality_of(const fs::path& image, const std::optional<Modality>& given
 void predict_image(Method& method, const RunRecord& record, const fs::path& image, Modality modality,
                    const fs::path& out) {
   const ImageVolume volume = read_image(image);
-  const PreprocessedCase prepared = preprocess(volume, std::nullopt, modality, record.preset.preprocess);
+  const PreprocessedCase prepared =
+      preprocess(volume, std::nullopt, modality, record.preset.preprocess, stem_of(image));
   const NetworkImage input{prepared.image, prepared.network.shape(), modality, prepared.padding};
   const LabelMap network{prepared.network, predict_case(method, input, record)};
   write_label_map(out / (stem_of(image) + std::string(kExtension)), to_native(network, volume.geometry));
@@ -71,6 +73,13 @@ std::vector<fs::path> predict_folder(const PredictRequest& request, Progress& pr
     throw DataError(fmt::format("{}: has no best.safetensors; finish the run first: totum run {}",
                                 request.run.path.string(), request.run.path.string()),
                     true);
+  }
+  if (record.preset.preprocess.z_extent == "labels") {
+    log_warning(
+        "this run's images were cut to the slices of their labels (preprocess/z_extent); here there are no "
+        "labels, so "
+        "the torso of the whole image is predicted, which the network has not seen in training");
+    record.preset.preprocess.z_extent = "torso";
   }
   const auto images = images_in(request.images);
   pin_threads(record.preset.threads);

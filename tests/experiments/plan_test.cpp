@@ -148,7 +148,7 @@ TEST_F(PlanTest, ARunOfThePublishedCodeSaysWhatIsMissing) {
     FAIL();
   } catch (const RunError& error) {
     EXPECT_NE(std::string(error.what()).find("still lacks"), std::string::npos);
-    EXPECT_NE(std::string(error.what()).find("labels' extent"), std::string::npos);
+    EXPECT_NE(std::string(error.what()).find("joint update"), std::string::npos);
   }
 }
 
