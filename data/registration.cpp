@@ -158,8 +158,8 @@ itk::LBFGSBOptimizerv4::Pointer bounded_optimiser(const BSpline* spline, const V
   optimiser->SetLowerBound(bound);
   optimiser->SetCostFunctionConvergenceFactor(1e9);
   optimiser->SetGradientConvergenceTolerance(1e-6);
-  optimiser->SetNumberOfIterations(40);
-  optimiser->SetMaximumNumberOfFunctionEvaluations(60);
+  optimiser->SetNumberOfIterations(20);
+  optimiser->SetMaximumNumberOfFunctionEvaluations(30);
   optimiser->SetMaximumNumberOfCorrections(8);
   return optimiser;
 }
