@@ -129,7 +129,7 @@ TEST(BodyBox, ArmsBesideTheChestAreCutAwayInMr) {
   EXPECT_EQ(mr.start_xyz[0], 31 - 5);
   EXPECT_EQ(mr.size_xyz[0], 39 + 2 * 5);
   EXPECT_EQ(mr.start_xyz[1], 5 - 3);  // y and z as the whole body has them
-  EXPECT_EQ(mr.size_xyz[2], 60);  // slices 3 to 57, the margin cut at the border
+  EXPECT_EQ(mr.size_xyz[2], 60);      // slices 3 to 57, the margin cut at the border
   const Box ct = body_box(image, Modality::ct, "amos_0001", config, 3);
   EXPECT_EQ(ct.start_xyz[0], 11 - 3);
   EXPECT_EQ(ct.size_xyz[0], 79 + 2 * 3);
