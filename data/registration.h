@@ -27,7 +27,7 @@ enum class Registration : std::uint8_t { affine, deformable };
 /// thread and fixed seeds: equal input, equal bytes.
 ///
 /// Throws DataError if it does not converge: ITK gives up, the mutual information is not above that of the
-/// start, the volume changes by more than a factor of 4, or a place moves by more than half the volume.
+/// start, the volume changes by more than a factor of 4, or a place moves by more than 0.8 of the volume.
 Warp register_images(const ImageVolume& fixed, const ImageVolume& moving, Registration kind);
 
 }  // namespace totum
