@@ -10,6 +10,7 @@ namespace totum {
 void add_reproduce_command(CLI::App& app, int& exit_status);
 void add_phantom_command(CLI::App& app, int& exit_status);  // `phantom` and `phantom check`
 void add_prepare_command(CLI::App& app, int& exit_status);
+void add_atlas_command(CLI::App& app, int& exit_status);
 void add_run_command(CLI::App& app, int& exit_status);
 void add_predict_command(CLI::App& app, int& exit_status);
 void add_evaluate_command(CLI::App& app, int& exit_status);

@@ -46,6 +46,7 @@ int run_program(int argc, char** argv) {
   add_reproduce_command(app, exit_status);
   add_phantom_command(app, exit_status);
   add_prepare_command(app, exit_status);
+  add_atlas_command(app, exit_status);
   add_run_command(app, exit_status);
   add_predict_command(app, exit_status);
   add_evaluate_command(app, exit_status);

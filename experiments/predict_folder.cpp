@@ -8,6 +8,7 @@
 #include "core/error.h"
 #include "core/files.h"
 #include "core/interrupt.h"
+#include "core/log.h"
 #include "core/sha256.h"
 #include "data/nifti.h"
 #include "data/preprocess.h"
@@ -58,7 +59,8 @@ Modality modality_of(const fs::path& image, const std::optional<Modality>& given
 void predict_image(Method& method, const RunRecord& record, const fs::path& image, Modality modality,
                    const fs::path& out) {
   const ImageVolume volume = read_image(image);
-  const PreprocessedCase prepared = preprocess(volume, std::nullopt, modality, record.preset.preprocess);
+  const PreprocessedCase prepared =
+      preprocess(volume, std::nullopt, modality, record.preset.preprocess, stem_of(image));
   const NetworkImage input{prepared.image, prepared.network.shape(), modality, prepared.padding};
   const LabelMap network{prepared.network, predict_case(method, input, record)};
   write_label_map(out / (stem_of(image) + std::string(kExtension)), to_native(network, volume.geometry));
@@ -100,6 +102,13 @@ std::vector<fs::path> predict_folder(const PredictRequest& request, Progress& pr
   RunRecord record = read_run_record(request.run);
   record.device = request.device;
   check_finished(request.run);
+  if (record.preset.preprocess.z_extent == "labels") {
+    log_warning(
+        "this run's images were cut to the slices of their labels (preprocess/z_extent); here there are no "
+        "labels, so "
+        "the torso of the whole image is predicted, which the network has not seen in training");
+    record.preset.preprocess.z_extent = "torso";
+  }
   const auto images = images_in(request.images);
   check_target(images, request.out);
   pin_arithmetic(record.preset.threads);

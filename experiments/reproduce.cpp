@@ -85,14 +85,8 @@ OpenedData open_data(const ReproduceRequest& request, Progress& progress) {
   opened.described = describe(preset, dataset, split);
   const Split present = restrict_to(dataset, split, request.allow_missing);
   check_subsets(present);
-  if (const auto missing = missing_features(preset); !missing.empty()) {
-    throw RunError(fmt::format(
-        "preset {}: the dataset in {} has all {} cases that the split asks for, but training can't start; "
-        "this "
-        "program still lacks:\n  {}\nUse --preset amos22-paper",
-        preset.name, opened.inputs.data.string(), present.cases.size(), fmt::join(missing, "\n  ")));
-  }
-  opened.prepared = prepare_dataset(dataset, present, preset.preprocess, opened.inputs.cache, 0, progress);
+  opened.prepared =
+      prepare_dataset(dataset, present, {preset.preprocess, preset.atlas}, opened.inputs.cache, 0, progress);
   return opened;
 }
 
@@ -156,7 +150,6 @@ PlanOverview overview(const ReproduceRequest& request) {
   const Split split = read_split(split_file(preset.dataset.split), preset.dataset.known_tasks);
   PlanOverview plan;
   plan.cases = split.cases.size();
-  plan.missing_features = missing_features(preset);
   plan.data = dataset_folder(preset, request.data, request.out);
   plan.data_exists = !request.data.empty() || fs::exists(plan.data);
   if (plan.data_exists) plan.missing_cases = missing_cases(open_dataset(plan.data), split);

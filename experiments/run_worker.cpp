@@ -40,22 +40,14 @@ PreparedDataset open_data(const RunRecord& record, const RunInputs& inputs, cons
                           Progress& progress) {
   const Split split =
       restrict_to(dataset, read_split(inputs.split, record.preset.dataset.known_tasks), inputs.allow_missing);
-  PreparedDataset data = prepare_dataset(dataset, split, record.preset.preprocess, inputs.cache,
-                                         static_cast<int>(record.preset.threads), progress);
+  PreparedDataset data = prepare_dataset(dataset, split, {record.preset.preprocess, record.preset.atlas},
+                                         inputs.cache, static_cast<int>(record.preset.threads), progress);
   if (data.data_sha256 != record.data_sha256 || split.sha256 != record.split_sha256) {
     throw RunError(fmt::format(
         "{}: the {} changed since the run was planned; restore it, or plan again in another folder",
         inputs.data.string(), split.sha256 != record.split_sha256 ? "split" : "dataset"));
   }
   return data;
-}
-
-void check_trainable(const Preset& preset) {
-  const auto missing = missing_features(preset);
-  if (missing.empty()) return;
-  throw RunError(fmt::format(
-      "preset {} can't be trained yet; this program still lacks:\n  {}\nUse --preset amos22-paper",
-      preset.name, fmt::join(missing, "\n  ")));
 }
 
 void write_done(const RunFolder& folder, const std::vector<std::string>& files,
@@ -75,7 +67,6 @@ void write_done(const RunFolder& folder, const std::vector<std::string>& files,
 
 void train_and_evaluate(const RunFolder& folder, Progress& progress) {
   const RunRecord record = read_run_record(folder);
-  check_trainable(record.preset);
   const RunInputs inputs = read_run_inputs(folder);
   pin_arithmetic(record.preset.threads);
   const Dataset dataset = open_dataset(inputs.data);
@@ -84,6 +75,8 @@ void train_and_evaluate(const RunFolder& folder, Progress& progress) {
                           .make(method_setup(record), JsonReader(record.options, "run.json", "/options"));
   const TrainingSummary training = train(*method, {record, data, folder.path}, progress);
   std::vector<std::string> warnings;
+  if (const std::string text = label_use_warning(record.preset.preprocess); !text.empty())
+    warnings.push_back(text);
   for (std::size_t p = 0; p < training.best_sums.size(); ++p) {
     if (training.best_sums[p] == 0)
       warnings.push_back(fmt::format("part {}: no validation organ was ever found", p));

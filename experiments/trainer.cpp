@@ -228,7 +228,8 @@ class Trainer {
                                    image.label(), job_.data.split);
       scores.insert(scores.end(), more.begin(), more.end());
     }
-    const double sum = selection_sum(scores, job_.data.split, organs_of(part), "dice");
+    const double sum =
+        selection_sum(scores, job_.data.split, organs_of(part), job_.record.preset.evaluation.dice);
     auto& best = position_.best_sums;
     const auto index = static_cast<std::size_t>(context.part);
     const bool better = best.size() <= index || sum > best[index];

@@ -80,8 +80,8 @@ TEST_F(ProgramTest, HelpGoesToStderrAndIsNoError) {
   const Outcome outcome = call("--help");
   EXPECT_EQ(outcome.exit_status, 0);
   EXPECT_EQ(outcome.out, "");
-  for (const char* command : {"reproduce", "phantom", "prepare", "run", "predict", "evaluate", "compare",
-                              "report", "verify", "methods", "doctor", "version"}) {
+  for (const char* command : {"reproduce", "phantom", "prepare", "atlas", "run", "predict", "evaluate",
+                              "compare", "report", "verify", "methods", "doctor", "version"}) {
     EXPECT_THAT(outcome.error, HasSubstr(command));
   }
 }
@@ -239,6 +239,26 @@ TEST_F(ProgramTest, AmosPresetListsTheCasesThatADatasetLacks) {
   EXPECT_EQ(outcome.exit_status, 2);
   EXPECT_THAT(outcome.error, HasSubstr("no image"));
   EXPECT_THAT(outcome.error, HasSubstr("--allow-missing"));
+}
+
+TEST_F(ProgramTest, AtlasWritesFilesForAViewer) {
+  const std::string tiny =
+      " --set dataset/phantom=tiny --set dataset/split=phantom_tiny --set preprocess/spacing_mm=[16,10,10]";
+  const Outcome outcome = call("atlas --preset smoke --out " + at("atlas") + tiny);
+  EXPECT_EQ(outcome.exit_status, 0) << outcome.error;
+  EXPECT_THAT(outcome.out, HasSubstr("inferior vena cava"));
+  EXPECT_THAT(outcome.out, HasSubstr(at("atlas/atlas.png")));
+  EXPECT_TRUE(fs::exists(at("atlas/atlas_13_duodenum.nii.gz")));
+  EXPECT_THAT(call("atlas --json --preset smoke --out " + at("atlas") + tiny).out,
+              HasSubstr("\"mean_entropy_bits\""));
+  expect_refused("atlas --preset smoke", "--out");
+  expect_refused("atlas --preset smoke --set atlas/alignment=rigid --out " + at("out"),
+                 "/atlas/alignment is \"rigid\"");
+  expect_refused("atlas --preset amos22-published-code --out " + at("out"), "--data");
+  expect_refused("atlas --preset amos22-paper --data " + at("nowhere") + " --out " + at("out"),
+                 "no such folder");
+  write_file_atomically(at("taken"), "x");
+  expect_refused("atlas --preset smoke --out " + at("taken"), "is a file");
 }
 
 TEST_F(ProgramTest, DoctorFindsThisMachineHealthy) {

@@ -139,19 +139,6 @@ TEST_F(PlanTest, ARunIsHeldByOneProcessAtATime) {
   ::waitpid(child, nullptr, 0);
 }
 
-TEST_F(PlanTest, ARunOfThePublishedCodeSaysWhatIsMissing) {
-  preset.rules = "published_code";
-  const auto runs = plan(kMethods);
-  write_plan(runs, inputs);
-  try {
-    work_on_run({runs[0].folder}, *make_silent_progress());
-    FAIL();
-  } catch (const RunError& error) {
-    EXPECT_NE(std::string(error.what()).find("still lacks"), std::string::npos);
-    EXPECT_NE(std::string(error.what()).find("labels' extent"), std::string::npos);
-  }
-}
-
 // A file size limit stands for a full disk: the write fails in the middle.
 TEST(FullDisk, EndsTheLogWithAMessageThatNamesTheFile) {
   const TemporaryFolder folder;

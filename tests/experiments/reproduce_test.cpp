@@ -113,12 +113,7 @@ TEST(Reproduce, ChecksADatasetInAmosForm) {
   EXPECT_EQ(plan.patches, 168 * 600);
   EXPECT_EQ(plan.runs.size(), 1U);
 
-  try {
-    (void)reproduce(request_for(load_preset("amos22-published-code"), folder.path(), data), *progress);
-    ADD_FAILURE() << "nothing was thrown";
-  } catch (const RunError& error) {
-    EXPECT_NE(std::string(error.what()).find("this program still lacks"), std::string::npos);
-  }
+  EXPECT_TRUE(overview(request_for(load_preset("amos22-published-code"), folder.path(), data)).ready());
   for (const char* id : {"amos_0007", "amos_0507"})
     fs::remove(data / "imagesTr" / (std::string(id) + ".nii.gz"));
   EXPECT_EQ(overview(paper).missing_cases, (std::vector<std::string>{"amos_0007", "amos_0507"}));

@@ -9,6 +9,7 @@
 
 #include "core/error.h"
 #include "core/files.h"
+#include "reports/render.h"
 #include "tests/core/temporary_folder.h"
 #include "tests/reports/synthetic_runs.h"
 
@@ -157,6 +158,26 @@ TEST_F(ReportTest, NamesItsSizeAndRepeatsNotesAndWarningsOnce) {
     EXPECT_EQ(warning["runs"].size(), 3U);
   }
   EXPECT_EQ(texts, (std::set<std::string>{"a note of the plan", "a warning of the run"}));
+}
+
+// With the published code's preprocessing no table may be shown without the word that labels cut the test
+// images.
+TEST_F(ReportTest, SaysOnEveryPageThatLabelsDecidedWhereImagesWereCut) {
+  for (const char* id : {"single", "ablation_a", "ablation_c"})
+    change_record(runs() / id / "seed-0", "/config/preprocess", {{"z_extent", "labels"}});
+  const json report = report_of(runs());
+  const std::string sentence =
+      "smoke, phantom: not a result about patients; images cut in z with their labels";
+  EXPECT_EQ(report["size"], sentence);
+  EXPECT_EQ(report["caveats"][0], sentence);
+  const json& table = report["tables"][0];
+  for (const std::string& page :
+       {render_markdown(report), render_latex_document(report), render_latex_table(report, table),
+        render_csv_values(report, table), render_csv_tests(report, table)}) {
+    EXPECT_NE(page.find("images cut in z with their labels"), std::string::npos) << page.substr(0, 400);
+  }
+  for (const json& warning : report["warnings"])
+    EXPECT_EQ(warning["text"].get<std::string>().find("patients"), std::string::npos);
 }
 
 TEST_F(ReportTest, WarnsOfRunsThatWereMadeDifferently) {
