@@ -22,7 +22,7 @@ namespace fs = std::filesystem;
 constexpr ReportOptions kFewResamples{500, 1, 2};
 
 json report_of(const fs::path& runs) {
-  return make_report(read_runs(runs, shipped_tables()), shipped_numbers(), kFewResamples);
+  return make_report(read_runs(runs, synthetic_tables()), shipped_numbers(), kFewResamples);
 }
 
 json find(const json& list, const std::string& cell, const std::string& entry) {
@@ -129,7 +129,7 @@ TEST_F(ReportTest, EqualRunsGiveEqualBytesButForTimes) {
   json done = read_json_file(runs() / "single/seed-0/done.json");
   done["timing"]["training_s"] = 99.0;
   write_file_atomically(runs() / "single/seed-0/done.json", done.dump(2));
-  json second = make_report(read_runs(runs(), shipped_tables()), shipped_numbers(), {500, 1, 4});
+  json second = make_report(read_runs(runs(), synthetic_tables()), shipped_numbers(), {500, 1, 4});
   EXPECT_NE(first["times"].dump(), second["times"].dump());
   second["times"] = first["times"];
   EXPECT_EQ(first.dump(), second.dump());
@@ -243,7 +243,7 @@ TEST(Report, RefusesDifferentCasesUnlessIntersected) {
   const TemporaryFolder folder;
   write_synthetic_run(folder.path(), {"single", 0, 6, {}});
   for (const char* id : {"ablation_a", "ablation_c"}) write_synthetic_run(folder.path(), {id, 0, 8, {}});
-  ReportInput input = read_runs(folder.path(), shipped_tables());
+  ReportInput input = read_runs(folder.path(), synthetic_tables());
   try {
     make_report(input, shipped_numbers(), kFewResamples);
     FAIL() << "not refused";

@@ -23,7 +23,7 @@ class VerifyTest : public testing::Test {
  protected:
   void SetUp() override {
     write_synthetic_grid(runs());
-    write_report(out(), make_report(read_runs(runs(), shipped_tables()), shipped_numbers(), {200, 1, 1}));
+    write_report(out(), make_report(read_runs(runs(), synthetic_tables()), shipped_numbers(), {200, 1, 1}));
   }
   fs::path runs() const { return folder_.path() / "runs"; }
   fs::path out() const { return folder_.path() / "report"; }
@@ -152,7 +152,7 @@ TEST_F(VerifyTest, NamesAChangedPValue) {
 
 TEST_F(VerifyTest, NamesAHiddenFailure) {
   fs::remove(single() / "done.json");
-  write_report(out(), make_report(read_runs(runs(), shipped_tables()), shipped_numbers(), {200, 1, 1}));
+  write_report(out(), make_report(read_runs(runs(), synthetic_tables()), shipped_numbers(), {200, 1, 1}));
   EXPECT_EQ(last_link().state, LinkState::holds);
   change_report([](json& report) { report["failures"].clear(); });
   expect_broken(last_link(), "report.json: failures");
