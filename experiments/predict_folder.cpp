@@ -67,6 +67,8 @@ void predict_image(Method& method, const RunRecord& record, const fs::path& imag
 std::vector<fs::path> predict_folder(const PredictRequest& request, Progress& progress) {
   RunRecord record = read_run_record(request.run);
   record.device = request.device;
+  const auto method =
+      make_method(record.method, method_setup(record), JsonReader(record.options, "run.json", "/options"));
   if (!fs::exists(request.run.best())) {
     throw DataError(fmt::format("{}: has no best.safetensors; finish the run first: totum run {}",
                                 request.run.path.string(), request.run.path.string()),
@@ -74,8 +76,6 @@ std::vector<fs::path> predict_folder(const PredictRequest& request, Progress& pr
   }
   const auto images = images_in(request.images);
   pin_threads(record.preset.threads);
-  const auto method = find_method(record.method)
-                          .make(method_setup(record), JsonReader(record.options, "run.json", "/options"));
   load_state(*method, request.run.best(), {"", false});
   progress.start(fmt::format("predicting {} images", images.size()),
                  static_cast<std::int64_t>(images.size()));
