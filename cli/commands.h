@@ -18,6 +18,7 @@ void add_compare_command(CLI::App& app, int& exit_status);
 void add_report_command(CLI::App& app, int& exit_status);
 void add_verify_command(CLI::App& app, int& exit_status);
 void add_methods_command(CLI::App& app, int& exit_status);
+void add_new_baseline_command(CLI::App& app, int& exit_status);
 void add_doctor_command(CLI::App& app, int& exit_status);
 void add_version_command(CLI::App& app, int& exit_status);
 

@@ -54,6 +54,7 @@ int run_program(int argc, char** argv) {
   add_report_command(app, exit_status);
   add_verify_command(app, exit_status);
   add_methods_command(app, exit_status);
+  add_new_baseline_command(app, exit_status);
   add_doctor_command(app, exit_status);
   add_version_command(app, exit_status);
   try {

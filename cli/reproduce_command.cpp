@@ -94,9 +94,13 @@ std::vector<TableSpec> restricted(std::vector<TableSpec> tables, const std::vect
   for (TableSpec& table : tables) {
     std::erase_if(table.entries, [&](const TableEntry& entry) { return !planned(entry.id); });
     if (!table.entries.empty() && !planned(table.tests.reference)) {
+      auto reference = std::find_if(table.entries.begin(), table.entries.end(),
+                                    [](const TableEntry& e) { return e.compared.value_or(true); });
+      if (reference == table.entries.end()) reference = table.entries.begin();
       log_warning(fmt::format("{}: its reference {} is not among --methods; comparing with {}", table.name,
-                              table.tests.reference, table.entries.front().id));
-      table.tests.reference = table.entries.front().id;
+                              table.tests.reference, reference->id));
+      table.tests.reference = reference->id;
+      reference->compared.reset();  // the one that the others are compared with
     }
   }
   std::erase_if(tables, [](const TableSpec& table) { return table.entries.empty(); });

@@ -61,6 +61,16 @@ nlohmann::json tasks_to_json(const std::vector<Task>& tasks) {
   return list;
 }
 
+// A run planned before there were traits has the usual ones.
+void read_traits(JsonReader json, RunRecord& record) {
+  std::string supervision = "partial";
+  json.optional("supervision", supervision, one_of({"partial", "full"}));
+  json.optional("of_paper", record.of_paper);
+  json.optional("remark", record.remark);
+  json.no_more_keys();
+  record.supervision = supervision == "full" ? Supervision::full : Supervision::partial;
+}
+
 Task read_task(JsonReader json) {
   Task task;
   std::string modality;
@@ -75,6 +85,10 @@ Task read_task(JsonReader json) {
 // Building a method is the one full check of its options.
 std::string fault_of(const RunRecord& record, const std::string& id) {
   try {
+    if (const MethodEntry& entry = find_method(record.method); entry.make_source != nullptr) {
+      (void)entry.make_source(JsonReader(record.options, id, "/options"));
+      return "";
+    }
     MethodSetup setup = method_setup(record);
     setup.backbone.base_width = 16;
     setup.device = c10::Device(c10::kCPU);
@@ -151,7 +165,9 @@ nlohmann::json to_json(const RunRecord& r) {
       {"threads", r.preset.threads},
       {"split", {{"name", r.split_name}, {"tasks", tasks_to_json(r.tasks)}}},
       {"notes", r.notes},
-      {"obstacles", r.obstacles}};
+      {"obstacles", r.obstacles},
+      {"traits",
+       {{"supervision", to_string(r.supervision)}, {"of_paper", r.of_paper}, {"remark", r.remark}}}};
 }
 
 RunRecord run_record_from_json(const nlohmann::json& json, const std::string& file) {
@@ -187,6 +203,7 @@ RunRecord run_record_from_json(const nlohmann::json& json, const std::string& fi
   split.required("name", r.split_name);
   for (const JsonReader& task : split.objects("tasks")) r.tasks.push_back(read_task(task));
   split.no_more_keys();
+  read_traits(reader.object("traits"), r);
   reader.no_more_keys();
   return r;
 }
@@ -235,7 +252,14 @@ std::vector<PlannedRun> plan_runs(const Preset& preset, const std::vector<Planne
     record.method = method.method;
     record.label = method.label;
     record.options = merged_options(preset, method);
-    if (const std::string fault = fault_of(record, method.id); !fault.empty()) faults.push_back(fault);
+    if (const std::string fault = fault_of(record, method.id); !fault.empty()) {
+      faults.push_back(fault);
+      continue;
+    }
+    const MethodTraits& traits = find_method(method.method).traits;
+    record.supervision = traits.supervision;
+    record.of_paper = traits.of_paper;
+    record.remark = traits.remark;
     for (const std::uint64_t seed : preset.seeds) {
       record.seed = seed;
       record.config_sha256 = config_hash(record);

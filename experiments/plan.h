@@ -33,9 +33,12 @@ struct RunRecord {
   std::string split_name;
   std::string config_sha256, split_sha256, data_sha256, binary_sha256;
   std::string totum_version, libtorch_version, itk_version;
-  bool phantom_data = true;            // the images are a phantom's, whatever the preset
-  std::vector<std::string> notes;      // what every report must repeat
-  std::vector<std::string> obstacles;  // why its numbers can't be compared with the paper's
+  bool phantom_data = true;                        // the images are a phantom's, whatever the preset
+  std::vector<std::string> notes;                  // what every report must repeat
+  std::vector<std::string> obstacles;              // why its numbers can't be compared with the paper's
+  Supervision supervision = Supervision::partial;  // traits of the method as its registry entry declares them
+  bool of_paper = true;
+  std::string remark;
 
   /// "ablation_a/seed-0": the column `run` of scores.csv.
   [[nodiscard]] std::string name() const;

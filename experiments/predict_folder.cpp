@@ -101,6 +101,8 @@ void check_target(const std::vector<fs::path>& images, const fs::path& out) {
 std::vector<fs::path> predict_folder(const PredictRequest& request, Progress& progress) {
   RunRecord record = read_run_record(request.run);
   record.device = request.device;
+  const auto method =
+      make_method(record.method, method_setup(record), JsonReader(record.options, "run.json", "/options"));
   check_finished(request.run);
   if (record.preset.preprocess.z_extent == "labels") {
     log_warning(
@@ -112,8 +114,6 @@ std::vector<fs::path> predict_folder(const PredictRequest& request, Progress& pr
   const auto images = images_in(request.images);
   check_target(images, request.out);
   pin_arithmetic(record.preset.threads);
-  const auto method = find_method(record.method)
-                          .make(method_setup(record), JsonReader(record.options, "run.json", "/options"));
   load_state(*method, request.run.best(), {"", false});
   progress.start(fmt::format("predicting {} images", images.size()),
                  static_cast<std::int64_t>(images.size()));

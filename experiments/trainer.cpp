@@ -13,6 +13,7 @@
 #include "data/sampler/patch_sampler.h"
 #include "evaluation/score_case.h"
 #include "experiments/predict_case.h"
+#include "experiments/registry.h"
 #include "experiments/run_store.h"
 #include "experiments/train_log.h"
 #include "methods/checkpoint.h"
@@ -85,8 +86,9 @@ class Trainer {
         folder_{job.folder},
         progress_(progress),
         parts_(method.parts()) {
+    const Supervision supervision = find_method(job.record.method).traits.supervision;
     for (const TrainingPart& part : parts_) {
-      samplers_.emplace_back(job.data, preset_.sampler, job.record.seed, part.tasks, part.name);
+      samplers_.emplace_back(job.data, preset_.sampler, job.record.seed, part.tasks, part.name, supervision);
       total_ += samplers_.back().iterations(preset_.schedule.epochs);
     }
   }

@@ -136,6 +136,17 @@ std::size_t fewest_trainings(const ReportInput& input) {
   return fewest;
 }
 
+// Labels of the entries whose runs saw hidden labels.
+std::set<std::string> seeing_hidden_labels(const ReportInput& input) {
+  const json::json_pointer place("/traits/supervision");
+  std::set<std::string> labels;
+  for (const ReportRun& run : input.runs) {
+    if (run.record.contains(place) && run.record.at(place) == "full")
+      labels.insert(run.record.value("label", run.id));
+  }
+  return labels;
+}
+
 json caveats(const ReportInput& input) {
   json list = json::array({size_sentence(input)});
   if (fewest_trainings(input) < kSeedsForMethods) {
@@ -143,6 +154,12 @@ json caveats(const ReportInput& input) {
         "Fewer than three seeds: a p-value here compares sets of weights, not methods, since training a "
         "method "
         "again would give other weights.");
+  }
+  for (const std::string& label : seeing_hidden_labels(input)) {
+    list.push_back(
+        fmt::format("{} was trained with the labels that the training cases hide from all other "
+                    "methods: an upper bound, no rival.",
+                    label));
   }
   if (!failures(input).empty()) list.push_back("Some runs have no scores; they are listed as missing.");
   return list;

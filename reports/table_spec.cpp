@@ -30,6 +30,7 @@ void read_entries(JsonReader& json, TableSpec& table) {
     reader.optional("label", entry.label);
     reader.optional("paper_method", entry.paper_method);
     entry.options = reader.raw("options");
+    if (bool compared = true; reader.optional("compared", compared)) entry.compared = compared;
     if (entry.options.is_null()) entry.options = nlohmann::json::object();
     if (!ids.insert(entry.id).second) reader.fail("id", "stands twice in this table");
     if (!entry.options.is_object()) reader.fail("options", "must be an object");
@@ -95,6 +96,10 @@ void read_tests(JsonReader reader, TableSpec& table) {
   const bool known = std::any_of(table.entries.begin(), table.entries.end(),
                                  [&](const TableEntry& entry) { return entry.id == tests.reference; });
   if (!known) reader.fail("reference", "must be the id of an entry");
+  for (const TableEntry& entry : table.entries) {
+    if (entry.id == tests.reference && !entry.compared.value_or(true))
+      reader.fail("reference", "must be an entry that is compared");
+  }
   reader.no_more_keys();
 }
 
@@ -142,6 +147,7 @@ nlohmann::json to_json(const TableSpec& table) {
                        {"label", e.label},
                        {"paper_method", e.paper_method},
                        {"options", e.options}});
+    if (e.compared) entries.back()["compared"] = *e.compared;
   }
   nlohmann::json cells = nlohmann::json::array();
   for (const TableCell& cell : table.cells) cells.push_back(cell_to_json(cell));

@@ -24,6 +24,14 @@ ClassTable labelled_table(const std::vector<std::int64_t>& organs) {
   return table;
 }
 
+// What a method with this supervision may see of a case of the task.
+ClassTable visible_table(const Task& task, Supervision supervision) {
+  if (supervision == Supervision::partial) return labelled_table(task.organs);
+  ClassTable table{};
+  std::fill(table.begin() + 1, table.end(), true);
+  return table;
+}
+
 // The start that puts a random voxel of a labelled organ as near to the patch's centre as the image allows.
 std::optional<Shape3> foreground_start(const PreparedCase& image, const ClassTable& labelled,
                                        const Shape3& patch, RandomStream& random) {
@@ -99,11 +107,13 @@ Shape3 crop_start(const PreparedCase& image, const std::vector<std::int64_t>& la
 }
 
 PatchSampler::PatchSampler(const PreparedDataset& data, const SamplerConfig& config, std::uint64_t seed,
-                           const std::vector<std::int64_t>& tasks, const std::string& part)
+                           const std::vector<std::int64_t>& tasks, const std::string& part,
+                           Supervision supervision)
     : data_(data),
       config_(config),
       seed_(seed),
       stream_(derive_seed(0, part)),
+      supervision_(supervision),
       cases_(data.split.in(Subset::train)) {
   if (!tasks.empty()) {
     std::erase_if(cases_, [&](const SplitCase& c) {
@@ -146,7 +156,7 @@ void PatchSampler::fill(Batch& batch, std::int64_t slot, const Place& place) con
   float* image_out = batch.image.data_ptr<float>() + slot * voxels;
   std::int64_t* label_out = batch.label.data_ptr<std::int64_t>() + slot * voxels;
   std::fill_n(image_out, voxels, image.padding());
-  const ClassTable labelled = labelled_table(task.organs);
+  const ClassTable labelled = visible_table(task, supervision_);
   for_each_row(image.shape(), start, patch, [&](std::int64_t to, std::int64_t from, std::int64_t width) {
     std::memcpy(image_out + to, image.image().data() + from, static_cast<std::size_t>(width) * sizeof(float));
     for (std::int64_t x = 0; x < width; ++x) {
@@ -172,6 +182,7 @@ Batch PatchSampler::batch(std::int64_t iteration) const {
   const std::int64_t size = config_.batch_size;
   const auto [depth, height, width] = config_.patch_voxels;
   Batch batch;
+  batch.supervision = supervision_;
   batch.image = at::empty({size, 1, depth, height, width}, at::kFloat);
   batch.label = at::zeros({size, depth, height, width}, at::kLong);
   batch.labelled = at::empty({size, kOrgans}, at::kBool);

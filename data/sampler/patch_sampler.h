@@ -38,16 +38,18 @@ Shape3 crop_start(const PreparedCase& image, const std::vector<std::int64_t>& la
 class PatchSampler {
  public:
   /// `tasks` empty: all. `part` names the stream: parts with other names have other orders, and a part's
-  /// order does not depend on which other parts there are. Throws DataError if there is no training case.
+  /// order does not depend on which other parts there are. `supervision` changes labels, never crops or
+  /// order. Throws DataError if there is no training case.
   PatchSampler(const PreparedDataset& data, const SamplerConfig& config, std::uint64_t seed,
-               const std::vector<std::int64_t>& tasks = {}, const std::string& part = "");
+               const std::vector<std::int64_t>& tasks = {}, const std::string& part = "",
+               Supervision supervision = Supervision::partial);
 
   [[nodiscard]] std::int64_t cases() const { return static_cast<std::int64_t>(cases_.size()); }
   /// Optimiser steps in `epochs` epochs: round(epochs n / B), at least 1.
   [[nodiscard]] std::int64_t iterations(std::int64_t epochs) const;
   /// Epoch of an iteration: floor(i B / n).
   [[nodiscard]] std::int64_t epoch(std::int64_t iteration) const;
-  /// Thread-safe; labels of organs that the case's task does not label are 0.
+  /// Thread-safe; labels of organs that the case's task does not label are 0 (partial supervision).
   [[nodiscard]] Batch batch(std::int64_t iteration) const;
 
  private:
@@ -62,6 +64,7 @@ class PatchSampler {
   SamplerConfig config_;
   std::uint64_t seed_;
   std::uint64_t stream_;
+  Supervision supervision_;
   std::vector<SplitCase> cases_;
 };
 

@@ -62,6 +62,30 @@ TEST_F(PlanTest, CollectsFaultsOfAllMethods) {
   }
 }
 
+TEST_F(PlanTest, StoresWhatTheRegistryDeclaresOfAMethod) {
+  const auto runs =
+      plan({{"full_labels", "full_labels", "Full labels", nlohmann::json::object()}, kMethods[0]});
+  write_plan(runs, inputs);
+  const RunRecord bound = read_run_record({runs[0].folder});
+  EXPECT_EQ(bound.supervision, Supervision::full);
+  EXPECT_FALSE(bound.of_paper);
+  EXPECT_NE(bound.remark.find("hidden labels"), std::string::npos);
+  const RunRecord rival = read_run_record({runs[1].folder});
+  EXPECT_EQ(rival.supervision, Supervision::partial);
+  EXPECT_TRUE(rival.of_paper);
+  EXPECT_EQ(rival.remark, "");
+}
+
+TEST_F(PlanTest, CollectsFaultsOfMethodsThatAreNotTrained) {
+  try {
+    (void)plan({{"x", "external", "x", nlohmann::json::object()}, {"y", "atlas_only", "y", {{"apn", true}}}});
+    FAIL();
+  } catch (const ConfigError& error) {
+    EXPECT_NE(std::string(error.what()).find("/options/command"), std::string::npos);
+    EXPECT_NE(std::string(error.what()).find("apn"), std::string::npos);
+  }
+}
+
 TEST_F(PlanTest, CanBeRepeatedAndMovesNothing) {
   const auto runs = plan(kMethods);
   write_plan(runs, inputs);
