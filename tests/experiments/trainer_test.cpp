@@ -156,7 +156,7 @@ TEST_P(LeakTest, WeightsAreEqualWhenAllHiddenLabelsAreNoise) {
 }
 
 TEST_P(LeakTest, WeightsShowHiddenLabelsOfTrainingCasesOnlyIfThatIsDeclared) {
-  pin_threads(1);
+  pin_arithmetic(1);
   const TemporaryFolder folder;
   const PreparedDataset data = tiny_dataset(folder.path() / "a");
   const PreparedDataset noisy = tiny_dataset(folder.path() / "b", {18, 20, 22}, replace_hidden_labels);
