@@ -1,5 +1,6 @@
-// One training step of ablation (a), the plain network on partial labels: the smoke presets' sizes and 32^3
-// at width 32. The peer that does the same work in PyTorch is pytorch_step.py; race.sh times both in one run.
+// One training step of the plain network, of single modules and of the full method: the smoke presets' sizes
+// and 32^3 at width 32. The peer that does the same work in PyTorch is pytorch_step.py; race.sh times both in
+// one run.
 
 #include <ATen/Parallel.h>
 #include <benchmark/benchmark.h>
@@ -64,9 +65,15 @@ void sizes(benchmark::internal::Benchmark* b) {
   b->Unit(benchmark::kMillisecond)->UseRealTime();
 }
 
-BENCHMARK_CAPTURE(training_step, ablation_a, R"({"aprn": false})")->Apply(sizes);
-BENCHMARK_CAPTURE(training_step, ablation_c, R"({"aprn_network": {"base": 8}, "ramp": {"from": 0, "to": 0}})")
-    ->Apply(sizes);
+// The smaller APRN and AMAN of the smoke preset, every loss at work.
+#define TOTUM_MODULES(aman, aprn, micpam)                                       \
+  R"({"aprn_network": {"base": 8, "copies": 1}, "aman_network": {"base": 8}, )" \
+  R"("ramp_epochs": 0, "aman": )" aman R"(, "aprn": )" aprn R"(, "micpam": )" micpam "}"
+BENCHMARK_CAPTURE(training_step, ablation_a, TOTUM_MODULES("false", "false", "false"))->Apply(sizes);
+BENCHMARK_CAPTURE(training_step, ablation_b, TOTUM_MODULES("true", "false", "false"))->Apply(sizes);
+BENCHMARK_CAPTURE(training_step, ablation_c, TOTUM_MODULES("false", "true", "false"))->Apply(sizes);
+BENCHMARK_CAPTURE(training_step, ablation_d, TOTUM_MODULES("false", "false", "true"))->Apply(sizes);
+BENCHMARK_CAPTURE(training_step, full, TOTUM_MODULES("true", "true", "true"))->Apply(sizes);
 
 }  // namespace
 }  // namespace totum

@@ -10,6 +10,7 @@ namespace totum {
 void add_reproduce_command(CLI::App& app, int& exit_status);
 void add_phantom_command(CLI::App& app, int& exit_status);  // `phantom` and `phantom check`
 void add_prepare_command(CLI::App& app, int& exit_status);
+void add_atlas_command(CLI::App& app, int& exit_status);
 void add_run_command(CLI::App& app, int& exit_status);
 void add_predict_command(CLI::App& app, int& exit_status);
 void add_evaluate_command(CLI::App& app, int& exit_status);
@@ -17,6 +18,7 @@ void add_compare_command(CLI::App& app, int& exit_status);
 void add_report_command(CLI::App& app, int& exit_status);
 void add_verify_command(CLI::App& app, int& exit_status);
 void add_methods_command(CLI::App& app, int& exit_status);
+void add_new_baseline_command(CLI::App& app, int& exit_status);
 void add_doctor_command(CLI::App& app, int& exit_status);
 void add_version_command(CLI::App& app, int& exit_status);
 

@@ -9,7 +9,6 @@
 
 #include "cli/commands.h"
 #include "core/error.h"
-#include "core/interrupt.h"
 #include "core/json_reader.h"
 #include "core/log.h"
 
@@ -47,6 +46,7 @@ int run_program(int argc, char** argv) {
   add_reproduce_command(app, exit_status);
   add_phantom_command(app, exit_status);
   add_prepare_command(app, exit_status);
+  add_atlas_command(app, exit_status);
   add_run_command(app, exit_status);
   add_predict_command(app, exit_status);
   add_evaluate_command(app, exit_status);
@@ -54,6 +54,7 @@ int run_program(int argc, char** argv) {
   add_report_command(app, exit_status);
   add_verify_command(app, exit_status);
   add_methods_command(app, exit_status);
+  add_new_baseline_command(app, exit_status);
   add_doctor_command(app, exit_status);
   add_version_command(app, exit_status);
   try {
@@ -76,7 +77,6 @@ int run_program(int argc, char** argv) {
 }  // namespace totum
 
 int main(int argc, char** argv) {
-  totum::install_interrupt_handler();
   totum::configure_logging("info");
   try {
     return totum::run_program(argc, argv);

@@ -16,9 +16,14 @@ void add_methods_command(CLI::App& app, int&) {
     nlohmann::json list = nlohmann::json::array();
     for (const MethodEntry& entry : all_methods()) {
       if (as_json->count() == 0)
-        fmt::print("{:<16} {:<20} {}\n", entry.name, entry.display_name, entry.citation);
-      list.push_back(
-          {{"name", entry.name}, {"display_name", entry.display_name}, {"citation", entry.citation}});
+        fmt::print("{:<16} {:<20} {}\n", entry.name, entry.display_name,
+                   entry.citation.empty() ? entry.traits.remark : entry.citation);
+      list.push_back({{"name", entry.name},
+                      {"display_name", entry.display_name},
+                      {"citation", entry.citation},
+                      {"supervision", to_string(entry.traits.supervision)},
+                      {"of_paper", entry.traits.of_paper},
+                      {"remark", entry.traits.remark}});
     }
     if (as_json->count() > 0) fmt::print("{}\n", list.dump(2));
   });

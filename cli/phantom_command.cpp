@@ -5,6 +5,7 @@
 
 #include "cli/commands.h"
 #include "core/error.h"
+#include "core/interrupt.h"
 #include "data/phantom/phantom.h"
 #include "data/phantom/quality_checks.h"
 
@@ -56,6 +57,7 @@ void add_phantom_command(CLI::App& app, int& exit_status) {
   auto* check = command->add_subcommand("check", "Measure a phantom against the limits it was designed for");
   check->add_option("dataset", arguments->checked, "The phantom's folder")->required();
   command->callback([arguments, check, &exit_status] {
+    install_interrupt_handler();
     if (!check->parsed()) {
       write_dataset(*arguments);
       return;

@@ -4,6 +4,7 @@
 #include <string>
 
 #include "cli/commands.h"
+#include "core/interrupt.h"
 #include "core/progress.h"
 #include "experiments/devices.h"
 #include "experiments/predict_folder.h"
@@ -22,6 +23,7 @@ void add_predict_command(CLI::App& app, int&) {
       ->check(CLI::IsMember({"ct", "mr"}));
   command->add_option("--device", *device, "auto, cpu, cuda or cuda:N")->capture_default_str();
   command->callback([request, modality, device] {
+    install_interrupt_handler();
     request->modality = parse_modality(*modality);
     request->device = choose_device(*device);
     const auto progress = make_console_progress();

@@ -4,6 +4,7 @@
 #include <string>
 
 #include "cli/commands.h"
+#include "core/interrupt.h"
 #include "core/progress.h"
 #include "experiments/prepare_preset.h"
 
@@ -22,6 +23,7 @@ void add_prepare_command(CLI::App& app, int&) {
   command->add_flag("--allow-missing", request->allow_missing, "Go on without cases that the dataset lacks");
   command->add_option("--threads", request->threads, "Cases at once; 0: all cores")->capture_default_str();
   command->callback([request, preset, overrides] {
+    install_interrupt_handler();
     request->preset = load_preset(*preset, *overrides);
     const auto progress = make_console_progress();
     const PrepareSummary summary = prepare_for_preset(*request, *progress);

@@ -10,6 +10,7 @@
 #include "cli/commands.h"
 #include "cli/report_arguments.h"
 #include "core/error.h"
+#include "core/interrupt.h"
 #include "core/log.h"
 #include "core/progress.h"
 #include "experiments/devices.h"
@@ -63,6 +64,21 @@ std::vector<PlannedMethod> planned_methods(const std::vector<TableSpec>& tables,
   return methods;
 }
 
+// A table reads scores that the preset makes.
+void check_tables(const std::vector<TableSpec>& tables, const EvaluationConfig& made) {
+  const auto check = [](const TableSpec& table, const char* what, const std::string& wanted,
+                        const std::vector<std::string>& all) {
+    if (std::find(all.begin(), all.end(), wanted) != all.end()) return;
+    throw ConfigError(fmt::format("table {} needs the {} \"{}\", and the preset's evaluation makes only: {}",
+                                  table.name, what, wanted, fmt::join(all, ", ")));
+  };
+  for (const TableSpec& table : tables) {
+    if (table.metric != "dice")
+      check(table, "metric", table.metric, made.metrics);  // "dice": the preset's Dice
+    check(table, "grid", table.grid, made.grids);
+  }
+}
+
 std::vector<std::uint64_t> first_seeds(std::int64_t count) {
   std::vector<std::uint64_t> seeds;
   for (std::int64_t seed = 0; seed < count; ++seed) seeds.push_back(static_cast<std::uint64_t>(seed));
@@ -78,9 +94,13 @@ std::vector<TableSpec> restricted(std::vector<TableSpec> tables, const std::vect
   for (TableSpec& table : tables) {
     std::erase_if(table.entries, [&](const TableEntry& entry) { return !planned(entry.id); });
     if (!table.entries.empty() && !planned(table.tests.reference)) {
+      auto reference = std::find_if(table.entries.begin(), table.entries.end(),
+                                    [](const TableEntry& e) { return e.compared.value_or(true); });
+      if (reference == table.entries.end()) reference = table.entries.begin();
       log_warning(fmt::format("{}: its reference {} is not among --methods; comparing with {}", table.name,
-                              table.tests.reference, table.entries.front().id));
-      table.tests.reference = table.entries.front().id;
+                              table.tests.reference, reference->id));
+      table.tests.reference = reference->id;
+      reference->compared.reset();  // the one that the others are compared with
     }
   }
   std::erase_if(tables, [](const TableSpec& table) { return table.entries.empty(); });
@@ -118,8 +138,6 @@ int print_plan(const PlanOverview& plan) {
              plan.data_exists ? "" : " (a phantom; not made yet)", plan.cases, plan.missing_cases.size(),
              plan.patches);
   if (!plan.missing_cases.empty()) fmt::print("missing cases: {}\n", fmt::join(plan.missing_cases, ", "));
-  for (const std::string& feature : plan.missing_features)
-    fmt::print("this program still lacks: {}\n", feature);
   for (const RunOutcome& run : plan.runs) fmt::print("run {:<32} {}\n", run.name, to_string(run.state));
   return plan.ready() ? 0 : 1;
 }
@@ -152,16 +170,18 @@ void add_reproduce_command(CLI::App& app, int& exit_status) {
   command->add_flag("--plan", a->plan_only, "Check preset, split and dataset, list the runs, and stop");
   command->add_flag("--json", a->as_json, "Print report.json");
   command->callback([a, &exit_status] {
+    install_interrupt_handler();
     ReproduceRequest request;
     request.preset = load_preset(a->preset, a->overrides);
     if (a->seeds > 0) request.preset.seeds = first_seeds(a->seeds);
     const auto all_tables = read_tables(a->tables);
     request.methods = planned_methods(all_tables, a->methods);
     const auto tables = restricted(all_tables, request.methods);
+    check_tables(tables, request.preset.evaluation);
     request.out = a->out;
     request.data = a->data;
     request.allow_missing = a->allow_missing;
-    request.device = choose_device(a->device);
+    request.device = choose_device(a->device, a->executor == "slurm");
     request.executor = a->executor;
     request.jobs = a->jobs;
     request.program = fs::read_symlink("/proc/self/exe");

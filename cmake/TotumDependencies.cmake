@@ -8,7 +8,8 @@ find_package(spdlog REQUIRED)
 find_package(CLI11 REQUIRED)
 find_package(Boost REQUIRED)
 find_package(ITK 5.2 REQUIRED COMPONENTS ITKCommon ITKIOImageBase ITKIONIFTI ITKImageGrid ITKImageFunction ITKThresholding
-             ITKConnectedComponents ITKTransform ITKSmoothing)
+             ITKConnectedComponents ITKTransform ITKSmoothing ITKIOPNG ITKMetricsv4 ITKOptimizersv4
+             ITKRegistrationMethodsv4)
 include(TotumTorch)
 if(BUILD_TESTING OR NOT DEFINED BUILD_TESTING)
   find_package(GTest REQUIRED)

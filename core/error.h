@@ -37,9 +37,15 @@ class DataError final : public Error {
 
 /// A run or an outside step failed while it worked (a loss became NaN, a disk is full, a run is held
 /// elsewhere).
-class RunError final : public Error {
+class RunError : public Error {
  public:
   using Error::Error;
+};
+
+/// A folder or file is in use by another process.
+class HeldError final : public RunError {
+ public:
+  using RunError::RunError;
 };
 
 /// The user asked to stop (Ctrl-C or SIGTERM); work stopped at a safe point. Exit status 130.

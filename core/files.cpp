@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include <cerrno>
+#include <chrono>
 #include <cstring>
 #include <fstream>
 #include <sstream>
@@ -15,6 +16,8 @@
 #include <utility>
 
 #include "core/error.h"
+#include "core/interrupt.h"
+#include "core/log.h"
 
 namespace totum {
 
@@ -31,11 +34,16 @@ constexpr std::string_view kTemporaryMark = ".totum-tmp-";
   throw RunError(fmt::format("{}: can't be written: {}{}", path.string(), std::strerror(error_number), hint));
 }
 
-// Unique in this folder for this process and thread.
+std::string host_name() {
+  char name[256] = {};
+  return ::gethostname(name, sizeof(name) - 1) == 0 && name[0] != 0 ? name : "unknown";
+}
+
+// Unique in this folder for this machine (folders may be shared), process and thread.
 fs::path temporary_beside(const fs::path& path) {
   const auto thread = std::hash<std::thread::id>{}(std::this_thread::get_id()) & 0xFFFFFFU;
-  return path.parent_path() /
-         fmt::format("{}{}-{:x}-{}", kTemporaryMark, ::getpid(), thread, path.filename().string());
+  return path.parent_path() / fmt::format("{}{}-{}-{:x}-{}", kTemporaryMark, ::getpid(), host_name(), thread,
+                                          path.filename().string());
 }
 
 class Descriptor {
@@ -95,6 +103,12 @@ void note_holder(int descriptor) {
   if (::ftruncate(descriptor, 0) != 0 || ::pwrite(descriptor, text.data(), text.size(), 0) < 0) return;
 }
 
+std::string holder_of(int descriptor) {
+  char holder[32] = {};
+  const ssize_t length = ::pread(descriptor, holder, sizeof(holder) - 1, 0);
+  return length > 0 ? std::to_string(std::atol(holder)) : "(unknown)";
+}
+
 }  // namespace
 
 std::string read_file(const fs::path& path) {
@@ -140,6 +154,7 @@ void remove_stale_temporaries(const fs::path& folder) {
     const std::string name = entry.path().filename().string();
     if (!name.starts_with(kTemporaryMark)) continue;
     const int process = std::atoi(name.c_str() + kTemporaryMark.size());
+    if (!name.starts_with(fmt::format("{}{}-{}-", kTemporaryMark, process, host_name()))) continue;
     if (process == ::getpid() || (process > 0 && fs::exists(fmt::format("/proc/{}", process)))) continue;
     std::error_code ignored;
     fs::remove(entry.path(), ignored);
@@ -184,18 +199,24 @@ FileLock::FileLock(const fs::path& path) : descriptor_(open_lock_file(path)) {
     note_holder(descriptor_);
     return;
   }
-  char holder[32] = {};
-  const ssize_t length = ::pread(descriptor_, holder, sizeof(holder) - 1, 0);
+  const std::string holder = holder_of(descriptor_);
   ::close(descriptor_);
-  throw RunError(fmt::format("{} is held by process {}; wait until it has ended, or end it", path.string(),
-                             length > 0 ? std::to_string(std::atol(holder)) : "(unknown)"));
+  throw HeldError(
+      fmt::format("{} is held by process {}; wait until it has ended, or end it", path.string(), holder));
 }
 
 FileLock FileLock::wait(const fs::path& path) {
   FileLock lock;
   lock.descriptor_ = open_lock_file(path);
-  while (::flock(lock.descriptor_, LOCK_EX) != 0) {
-    if (errno != EINTR) fail_writing(path, errno);
+  bool told = false;
+  while (::flock(lock.descriptor_, LOCK_EX | LOCK_NB) != 0) {
+    if (errno != EINTR && errno != EWOULDBLOCK) fail_writing(path, errno);
+    if (!told)
+      log_info(
+          fmt::format("waiting for process {}, which holds {}", holder_of(lock.descriptor_), path.string()));
+    told = true;
+    stop_if_interrupted("nothing was begun");
+    std::this_thread::sleep_for(std::chrono::milliseconds(50));
   }
   note_holder(lock.descriptor_);
   return lock;

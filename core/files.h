@@ -45,9 +45,9 @@ class MappedFile {
 /// An exclusive lock on a file, held until destroyed or the process ends (also by kill -9).
 class FileLock {
  public:
-  /// Throws RunError "… is held by process N" if another process has it.
+  /// Throws HeldError "… is held by process N" if another process has it.
   explicit FileLock(const std::filesystem::path& path);
-  /// Waits until the lock is free.
+  /// Waits until the lock is free, and says for whom. Throws Interrupted.
   static FileLock wait(const std::filesystem::path& path);
   ~FileLock();
   FileLock(FileLock&&) noexcept;

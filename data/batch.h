@@ -7,19 +7,21 @@
 #include <vector>
 
 #include "data/organs.h"
+#include "data/split.h"
 
 namespace totum {
 
 /// B patches with their partial labels. Labels of organs that the task does not label are erased here, where
-/// the batch is made, so no method can see them.
+/// the batch is made, so no method can see them (unless its registry entry declares full supervision).
 struct Batch {
-  at::Tensor image;                  // [B,1,D,H,W] float32, normalised
-  at::Tensor label;                  // [B,D,H,W] int64, 0 where background or not labelled
-  at::Tensor labelled;               // [B,C] bool, is organ c+1 labelled for this image's task
-  at::Tensor atlas;                  // [B,C,D,H,W] float32 in [0,1]
-  std::vector<Modality> modality;    // [B]
-  std::vector<std::int64_t> task;    // [B] index into Split::tasks
-  std::vector<std::string> case_id;  // [B]
+  at::Tensor image;                                // [B,1,D,H,W] float32, normalised
+  at::Tensor label;                                // [B,D,H,W] int64, 0 where background or not labelled
+  at::Tensor labelled;                             // [B,C] bool, is organ c+1 labelled for this image's task
+  at::Tensor atlas;                                // [B,C,D,H,W] float32 in [0,1]
+  std::vector<Modality> modality;                  // [B]
+  std::vector<std::int64_t> task;                  // [B] index into Split::tasks
+  std::vector<std::string> case_id;                // [B]
+  Supervision supervision = Supervision::partial;  // full: `label` and `labelled` hold all organs
 };
 
 }  // namespace totum

@@ -47,7 +47,7 @@ Dataset open_dataset(const fs::path& folder) {
   if (!fs::is_directory(folder)) refuse("there is no such folder");
   if (fs::is_empty(folder)) refuse("the folder is empty");
   if (!fs::exists(folder / "dataset.json")) refuse("dataset.json is missing");
-  Dataset dataset{folder, {}};
+  Dataset dataset{folder, fs::exists(folder / "phantom.json"), {}};
   for (const char* part : {"Tr", "Va", "Ts"})
     collect(dataset, std::string("images") + part, std::string("labels") + part);
   if (dataset.cases.empty()) refuse("no image (*.nii.gz) under imagesTr, imagesVa or imagesTs");

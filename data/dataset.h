@@ -18,6 +18,7 @@ struct DatasetCase {
 
 struct Dataset {
   std::filesystem::path folder;
+  bool is_phantom = false;                   // written by this program's phantom generator
   std::map<std::string, DatasetCase> cases;  // by case id
 };
 

@@ -35,9 +35,9 @@ std::optional<Modality> parse_modality(std::string_view token) {
 }
 
 std::optional<Modality> modality_of_amos_id(std::string_view case_id) {
-  const auto underscore = case_id.rfind('_');
-  const std::string_view digits =
-      underscore == std::string_view::npos ? case_id : case_id.substr(underscore + 1);
+  constexpr std::string_view kPrefix = "amos_";
+  if (!case_id.starts_with(kPrefix)) return std::nullopt;  // another program's numbers tell no modality
+  const std::string_view digits = case_id.substr(kPrefix.size());
   int number = 0;
   const auto [end, error] = std::from_chars(digits.data(), digits.data() + digits.size(), number);
   if (error != std::errc{} || end != digits.data() + digits.size()) return std::nullopt;

@@ -14,6 +14,7 @@
 #include "core/log.h"
 #include "core/parallel.h"
 #include "core/sha256.h"
+#include "data/align_cases.h"
 #include "data/nifti.h"
 
 namespace totum {
@@ -52,9 +53,10 @@ PreprocessedCase preprocess_case(const CasePlan& plan, const PreprocessConfig& c
   std::optional<LabelMap> label;
   if (!plan.files.label.empty()) label = read_label(plan.files.label);
   try {
-    return preprocess(image, label, plan.modality, config);
+    return preprocess(image, label, plan.modality, config, plan.case_id);
   } catch (const DataError& error) {
-    throw DataError(fmt::format("{}: {}", plan.files.label.string(), error.what()));
+    const std::string with_label = label ? " with " + plan.files.label.string() : "";
+    throw DataError(fmt::format("{}{}: {}", plan.files.image.string(), with_label, error.what()));
   }
 }
 
@@ -86,11 +88,12 @@ std::vector<fs::path> files_of(const Dataset& dataset, const Split& split) {
 using FileHashes = std::map<std::string, std::string>;  // by path
 
 // What names a case's cache file: everything that decides the preprocessed case.
-std::string key_of(const DatasetCase& files, Modality modality, const PreprocessConfig& config,
-                   const FileHashes& hashes) {
-  return sha256(fmt::format("{} {} {} {} {}", kCacheVersion, hashes.at(files.image.string()),
+std::string key_of(const std::string& case_id, const DatasetCase& files, Modality modality,
+                   const PreprocessConfig& config, const FileHashes& hashes) {
+  const std::string own_threshold = config.torso == "body" ? case_id : "";
+  return sha256(fmt::format("{} {} {} {} {}{}", kCacheVersion, hashes.at(files.image.string()),
                             files.label.empty() ? "-" : hashes.at(files.label.string()), to_string(modality),
-                            to_json(config).dump()));
+                            to_json(config).dump(), own_threshold));
 }
 
 std::vector<CasePlan> plan_cases(const Dataset& dataset, const Split& split, const PreprocessConfig& config,
@@ -101,7 +104,7 @@ std::vector<CasePlan> plan_cases(const Dataset& dataset, const Split& split, con
   for (const SplitCase& c : split.cases) {
     const DatasetCase& found = dataset.cases.at(c.case_id);
     const Modality modality = split.task_of(c).modality;
-    const std::string key = key_of(found, modality, config, hashes);
+    const std::string key = key_of(c.case_id, found, modality, config, hashes);
     all += c.case_id + key;
     plans.push_back({c.case_id, found, modality, cache / "cases" / (key + ".safetensors")});
   }
@@ -109,12 +112,34 @@ std::vector<CasePlan> plan_cases(const Dataset& dataset, const Split& split, con
   return plans;
 }
 
-Atlas open_or_make_atlas(const PreparedDataset& prepared, const fs::path& cache) {
+// Registers the training cases where the atlas asks for it; each case's own map to the atlas stays in
+// `prepared`.
+std::map<std::string, CaseAlignment> align_training_cases(PreparedDataset& prepared,
+                                                          const AtlasConfig& config, const fs::path& cache,
+                                                          int threads, Progress& progress) {
+  if (config.alignment == "resize") return {};
   std::vector<AtlasCase> cases;
-  std::string key = std::string(kCacheVersion) + " atlas " + prepared.data_sha256;
+  std::vector<const PreparedCase*> images;
+  for (const SplitCase& c : prepared.split.in(Subset::train)) {
+    images.push_back(&prepared.at(c.case_id));
+    cases.push_back({images.back(), {}});
+  }
+  const auto kind = config.alignment == "affine" ? Registration::affine : Registration::deformable;
+  auto aligned = align_cases(images, atlas_shape(cases), kind, cache, threads, progress);
+  for (const auto& [case_id, alignment] : aligned) prepared.to_atlas[case_id] = alignment.to_atlas;
+  return aligned;
+}
+
+Atlas open_or_make_atlas(const PreparedDataset& prepared, const std::map<std::string, CaseAlignment>& aligned,
+                         const AtlasConfig& config, const fs::path& cache) {
+  std::vector<AtlasCase> cases;
+  std::string key =
+      std::string(kCacheVersion) + " atlas " + prepared.data_sha256 + " " + to_json(config).dump();
   for (const SplitCase& c : prepared.split.in(Subset::train)) {
     const Task& task = prepared.split.task_of(c);
-    cases.push_back({&prepared.at(c.case_id), task.organs});
+    const auto alignment = aligned.find(c.case_id);
+    cases.push_back({&prepared.at(c.case_id), task.organs,
+                     alignment == aligned.end() ? nullptr : &alignment->second.to_image});
     key += fmt::format(" {} {}", c.case_id, fmt::join(task.organs, ","));
   }
   const fs::path path = cache / "atlas" / (sha256(key) + ".safetensors");
@@ -125,7 +150,7 @@ Atlas open_or_make_atlas(const PreparedDataset& prepared, const fs::path& cache)
       log_warning(fmt::format("{}; making it again", error.what()));
     }
   }
-  const Atlas atlas = make_atlas(cases);
+  const Atlas atlas = make_atlas(cases, config);
   write_atlas(path, atlas);
   return atlas;
 }
@@ -172,16 +197,18 @@ std::string data_sha256_of(const Dataset& dataset, const Split& split, const Pre
   for (std::size_t i = 0; i < files.size(); ++i) hashes[files[i].string()] = hash[i];
   std::string all;
   for (const SplitCase& c : split.cases) {
-    all += c.case_id + key_of(dataset.cases.at(c.case_id), split.task_of(c).modality, config, hashes);
+    all +=
+        c.case_id + key_of(c.case_id, dataset.cases.at(c.case_id), split.task_of(c).modality, config, hashes);
   }
   return sha256(all);
 }
 
-PreparedDataset prepare_dataset(const Dataset& dataset, const Split& split, const PreprocessConfig& config,
+PreparedDataset prepare_dataset(const Dataset& dataset, const Split& split, const PreparationConfig& config,
                                 const fs::path& cache, int threads, Progress& progress) {
-  PreparedDataset prepared{split, {}, {}, ""};
-  const auto plans = plan_cases(dataset, split, config, cache, threads, prepared.data_sha256);
-  for (const fs::path& part : {cache, cache / "cases", cache / "atlas"}) remove_stale_temporaries(part);
+  PreparedDataset prepared{split, {}, {}, {}, ""};
+  const auto plans = plan_cases(dataset, split, config.preprocess, cache, threads, prepared.data_sha256);
+  for (const fs::path& part : {cache, cache / "cases", cache / "atlas", cache / "alignment"})
+    remove_stale_temporaries(part);
   std::mutex mutex;
   std::vector<std::string> faults;
   progress.start(fmt::format("preparing {} cases", plans.size()), static_cast<std::int64_t>(plans.size()));
@@ -190,7 +217,7 @@ PreparedDataset prepare_dataset(const Dataset& dataset, const Split& split, cons
     stop_if_interrupted("run the same command again to continue");
     const CasePlan& plan = plans[static_cast<std::size_t>(i)];
     try {
-      PreparedCase opened = open_or_make(plan, config);
+      PreparedCase opened = open_or_make(plan, config.preprocess);
       const std::lock_guard lock(mutex);
       prepared.cases.emplace(plan.case_id, std::move(opened));
       progress.update(++done, plan.case_id);
@@ -205,7 +232,8 @@ PreparedDataset prepare_dataset(const Dataset& dataset, const Split& split, cons
         fmt::format("{} case(s) can't be prepared:\n  {}", faults.size(), fmt::join(faults, "\n  ")));
   }
   progress.finish();
-  prepared.atlas = open_or_make_atlas(prepared, cache);
+  const auto aligned = align_training_cases(prepared, config.atlas, cache, threads, progress);
+  prepared.atlas = open_or_make_atlas(prepared, aligned, config.atlas, cache);
   return prepared;
 }
 

@@ -13,20 +13,33 @@
 
 namespace totum {
 
+struct PreparationConfig {
+  PreprocessConfig preprocess;
+  AtlasConfig atlas;
+};
+
 struct PreparedDataset {
   Split split;
   std::map<std::string, PreparedCase> cases;  // every case of the split
   Atlas atlas;
+  /// From places in a training image to places in the atlas; empty where the atlas is plainly resized to an
+  /// image.
+  std::map<std::string, Warp> to_atlas;
   std::string data_sha256;  // over the bytes of all images and labels and the preprocessing settings
 
   [[nodiscard]] const PreparedCase& at(const std::string& case_id) const { return cases.at(case_id); }
+  /// The map for atlas_patch(); null where there is none.
+  [[nodiscard]] const Warp* warp_of(const std::string& case_id) const {
+    const auto found = to_atlas.find(case_id);
+    return found == to_atlas.end() ? nullptr : &found->second;
+  }
 };
 
 /// Preprocesses what the cache lacks, `threads` cases at once, and opens everything. A cache file is named by
 /// the hash of image bytes, label bytes, modality, settings and format version; a damaged one is made again
 /// with a warning. May be interrupted and repeated at any time; several processes may share a cache. Faults
-/// of all cases are collected and thrown as one DataError.
-PreparedDataset prepare_dataset(const Dataset& dataset, const Split& split, const PreprocessConfig& config,
+/// of all cases are collected and thrown as one DataError. `data_sha256` does not tell how the atlas is made.
+PreparedDataset prepare_dataset(const Dataset& dataset, const Split& split, const PreparationConfig& config,
                                 const std::filesystem::path& cache, int threads, Progress& progress);
 
 /// What PreparedDataset::data_sha256 is for this dataset, from the bytes of its files: nothing is remembered

@@ -140,6 +140,10 @@ class SplitBuilder {
 
 }  // namespace
 
+std::string_view to_string(Supervision supervision) {
+  return supervision == Supervision::full ? "full" : "partial";
+}
+
 std::vector<SplitCase> Split::in(Subset subset) const {
   std::vector<SplitCase> found;
   std::copy_if(cases.begin(), cases.end(), std::back_inserter(found),

@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <filesystem>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "data/organs.h"
@@ -17,6 +18,13 @@ struct Task {
   Modality modality = Modality::ct;
   std::vector<std::int64_t> organs;  // class indices 1..13, ascending, not empty
 };
+
+/// Which labels of the training cases a method is given.
+enum class Supervision : std::uint8_t {
+  partial,  // those of the case's task: what the benchmark is about
+  full,     // all 13, also those that the task hides: only for an upper bound
+};
+std::string_view to_string(Supervision supervision);  // "partial", "full"
 
 struct SplitCase {
   std::string case_id;  // "amos_0001"

@@ -38,30 +38,26 @@ double otsu_threshold(const ImageVolume& image) {
   return static_cast<double>(filter->GetThreshold());
 }
 
-Box largest_component_box(const ImageVolume& image, double threshold, std::int64_t margin_voxels) {
-  const Shape3& size = image.geometry.size_xyz;
-  std::vector<std::uint8_t> above(image.voxels.size());
-  for (std::size_t i = 0; i < above.size(); ++i)
-    above[i] = static_cast<double>(image.voxels[i]) > threshold ? 1 : 0;
+std::optional<Component> largest_component(const std::vector<std::uint8_t>& mask, const Shape3& size_xyz) {
   auto components = itk::ConnectedComponentImageFilter<ItkMask, ItkComponents>::New();
-  components->SetInput(to_itk<ItkMask>(above, size));
+  components->SetInput(to_itk<ItkMask>(mask, size_xyz));
   components->SetFullyConnected(false);  // faces only: 6 neighbours
   components->SetNumberOfWorkUnits(1);
   components->Update();
   const std::uint32_t* component = components->GetOutput()->GetBufferPointer();
   std::vector<std::int64_t> voxels(components->GetObjectCount() + 1, 0);
-  for (std::size_t i = 0; i < above.size(); ++i) ++voxels[component[i]];
-  if (voxels.size() < 2) return {{0, 0, 0}, size};
-  const auto largest =
-      static_cast<std::uint32_t>(std::max_element(voxels.begin() + 1, voxels.end()) - voxels.begin());
+  for (std::size_t i = 0; i < mask.size(); ++i) ++voxels[component[i]];
+  if (voxels.size() < 2) return std::nullopt;
+  const auto largest = std::max_element(voxels.begin() + 1, voxels.end());
+  const auto number = static_cast<std::uint32_t>(largest - voxels.begin());
 
-  Shape3 low{size};
+  Shape3 low{size_xyz};
   Shape3 high{-1, -1, -1};
   std::size_t i = 0;
-  for (std::int64_t z = 0; z < size[2]; ++z) {
-    for (std::int64_t y = 0; y < size[1]; ++y) {
-      for (std::int64_t x = 0; x < size[0]; ++x, ++i) {
-        if (component[i] != largest) continue;
+  for (std::int64_t z = 0; z < size_xyz[2]; ++z) {
+    for (std::int64_t y = 0; y < size_xyz[1]; ++y) {
+      for (std::int64_t x = 0; x < size_xyz[0]; ++x, ++i) {
+        if (component[i] != number) continue;
         const Shape3 place{x, y, z};
         for (std::size_t axis = 0; axis < 3; ++axis) {
           low[axis] = std::min(low[axis], place[axis]);
@@ -70,12 +66,29 @@ Box largest_component_box(const ImageVolume& image, double threshold, std::int64
       }
     }
   }
-  Box box;
+  Component found{{low, {}}, *largest};
+  for (std::size_t axis = 0; axis < 3; ++axis) found.box.size_xyz[axis] = high[axis] + 1 - low[axis];
+  return found;
+}
+
+Box widened(const Box& box, std::int64_t margin_voxels, const Shape3& size_xyz) {
+  Box wide;
   for (std::size_t axis = 0; axis < 3; ++axis) {
-    box.start_xyz[axis] = std::max<std::int64_t>(0, low[axis] - margin_voxels);
-    box.size_xyz[axis] = std::min(size[axis], high[axis] + 1 + margin_voxels) - box.start_xyz[axis];
+    wide.start_xyz[axis] = std::max<std::int64_t>(0, box.start_xyz[axis] - margin_voxels);
+    const std::int64_t end = box.start_xyz[axis] + box.size_xyz[axis] + margin_voxels;
+    wide.size_xyz[axis] = std::min(size_xyz[axis], end) - wide.start_xyz[axis];
   }
-  return box;
+  return wide;
+}
+
+Box largest_component_box(const ImageVolume& image, double threshold, std::int64_t margin_voxels) {
+  const Shape3& size = image.geometry.size_xyz;
+  std::vector<std::uint8_t> above(image.voxels.size());
+  for (std::size_t i = 0; i < above.size(); ++i)
+    above[i] = static_cast<double>(image.voxels[i]) > threshold ? 1 : 0;
+  const auto largest = largest_component(above, size);
+  if (!largest) return {{0, 0, 0}, size};
+  return widened(largest->box, margin_voxels, size);
 }
 
 }  // namespace totum

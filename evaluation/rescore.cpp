@@ -121,8 +121,8 @@ Rescorer::Reference Rescorer::reference_of(const SplitCase& c, const Split& spli
   const std::string key = c.case_id + " " + to_json(config).dump();
   const auto known = network_references_.find(key);
   if (known != network_references_.end()) return known->second;
-  PreprocessedCase made =
-      preprocess(read_image(files.image), read_label(files.label), split.task_of(c).modality, config);
+  PreprocessedCase made = preprocess(read_image(files.image), read_label(files.label),
+                                     split.task_of(c).modality, config, c.case_id);
   return network_references_.emplace(key, Reference{made.network, std::move(made.label)}).first->second;
 }
 

@@ -33,6 +33,7 @@ double selection_sum(const std::vector<Score>& scores, const Split& split,
   for (const Score& score : scores) {
     const auto task = task_of.find(score.case_id);
     if (score.metric != metric || !score.value || task == task_of.end()) continue;
+    if (!score.in_reference && metric != "dice_published") continue;  // as in every cell of the tables
     const auto& labelled = task->second->organs;
     if (std::find(labelled.begin(), labelled.end(), score.organ) == labelled.end()) continue;
     auto& [sum, count] = by_organ[score.organ];

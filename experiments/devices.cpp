@@ -11,8 +11,11 @@
 
 namespace totum {
 
-std::string choose_device(const std::string& wanted) {
+std::string choose_device(const std::string& wanted, bool elsewhere) {
   if (wanted == "cpu") return wanted;
+  if (elsewhere && wanted != "cuda")
+    throw ConfigError(
+        fmt::format("--device {}: must be cpu or cuda where the runs are done on other machines", wanted));
   const Environment environment = describe_environment();
   const bool has_gpu = !environment.cuda_devices.empty();
   if (wanted == "auto") return has_gpu ? "cuda" : "cpu";
@@ -26,6 +29,7 @@ std::string choose_device(const std::string& wanted) {
   if (!environment.cuda_build)
     throw ConfigError(
         fmt::format("--device {}: this is a CPU build; build where there is a CUDA toolkit", wanted));
+  if (elsewhere) return wanted;
   if (!has_gpu || (numbered && std::stoul(number) >= environment.cuda_devices.size())) {
     throw ConfigError(fmt::format("--device {}: LibTorch sees {} GPU(s): {}", wanted,
                                   environment.cuda_devices.size(),

@@ -17,8 +17,17 @@ bool wants(const std::vector<std::string>& names, const std::string& name) {
 
 }  // namespace
 
-std::vector<std::string> evaluate_run(Method& method, const RunRecord& record, const PreparedDataset& data,
-                                      const Dataset& dataset, const RunFolder& folder, Progress& progress) {
+CasePredictor predictor_of(Method& method, const RunRecord& record) {
+  return [&method, &record](const PreparedCase& image) {
+    LabelMap network{image.network(), predict_case(method, network_image(image), record)};
+    LabelMap native = to_native(network, image.native());
+    return CasePrediction{std::move(network), std::move(native)};
+  };
+}
+
+std::vector<std::string> evaluate_run(const CasePredictor& predict, const RunRecord& record,
+                                      const PreparedDataset& data, const Dataset& dataset,
+                                      const RunFolder& folder, Progress& progress) {
   const EvaluationConfig& config = record.preset.evaluation;
   const auto cases = data.split.in(Subset::test);
   progress.start("evaluating " + record.name(), static_cast<std::int64_t>(cases.size()));
@@ -39,10 +48,9 @@ std::vector<std::string> evaluate_run(Method& method, const RunRecord& record, c
   for (const SplitCase& c : cases) {
     stop_if_interrupted("run the same command to continue");
     const PreparedCase& image = data.at(c.case_id);
-    const LabelMap network{image.network(), predict_case(method, network_image(image), record)};
-    add(image, "network", network, image.label());
-    add(image, "native", to_native(network, image.native()),
-        read_label(dataset.cases.at(c.case_id).label).voxels);
+    const CasePrediction prediction = predict(image);
+    add(image, "network", prediction.network, image.label());
+    add(image, "native", prediction.native, read_label(dataset.cases.at(c.case_id).label).voxels);
     progress.update(++done, c.case_id);
   }
   write_scores(folder.scores(), scores);

@@ -14,6 +14,7 @@
 #include <cstring>
 #include <map>
 #include <optional>
+#include <sstream>
 #include <thread>
 
 #include "core/error.h"
@@ -36,6 +37,16 @@ constexpr int kInterruptedStatus = 130;
 constexpr int kSpins = 5000;
 constexpr auto kPoll = std::chrono::milliseconds(100);
 
+// The GPUs that workers may use: those that the user's CUDA_VISIBLE_DEVICES lists, else 0, 1, ….
+std::vector<std::string> visible_gpus(std::int64_t devices) {
+  const char* listed = std::getenv("CUDA_VISIBLE_DEVICES");
+  std::vector<std::string> names;
+  std::istringstream list(listed != nullptr ? listed : "");
+  for (std::string name; std::getline(list, name, ',');) names.push_back(name);
+  for (auto i = static_cast<std::int64_t>(names.size()); i < devices; ++i) names.push_back(std::to_string(i));
+  return names;
+}
+
 // The environment of a worker: ours, with its threads and its GPU.
 std::vector<std::string> worker_environment(const ExecutorConfig& config, std::int64_t slot) {
   std::vector<std::string> environment;
@@ -50,7 +61,8 @@ std::vector<std::string> worker_environment(const ExecutorConfig& config, std::i
   environment.push_back(fmt::format("OMP_NUM_THREADS={}", config.threads));
   environment.push_back(fmt::format("GOMP_SPINCOUNT={}", kSpins));
   if (config.devices > 0)
-    environment.push_back(fmt::format("CUDA_VISIBLE_DEVICES={}", slot % config.devices));
+    environment.push_back("CUDA_VISIBLE_DEVICES=" +
+                          visible_gpus(config.devices).at(static_cast<std::size_t>(slot % config.devices)));
   return environment;
 }
 
@@ -75,7 +87,7 @@ pid_t start_worker(const RunFolder& folder, const ExecutorConfig& config, std::i
   if (child > 0) return child;
   ::prctl(PR_SET_PDEATHSIG, SIGKILL);  // whatever is lost since its checkpoint is made again
   if (::getppid() != parent) ::_exit(1);
-  const int file = ::open(output.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
+  const int file = ::open(output.c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0644);
   if (file >= 0) {
     ::dup2(file, STDOUT_FILENO);
     ::dup2(file, STDERR_FILENO);
@@ -158,15 +170,20 @@ class LocalExecutor {
     free_slots_.push_back(worker.slot);
     const RunFolder& folder = folders_[worker.run];
     if (WIFEXITED(status) && (WEXITSTATUS(status) == 0 || WEXITSTATUS(status) == kInterruptedStatus)) return;
-    if (!fs::exists(folder.error())) {
-      write_json(
-          folder.error(),
-          {{"error", WIFSIGNALED(status) ? fmt::format("the process was killed by signal {} ({})",
-                                                       WTERMSIG(status), ::strsignal(WTERMSIG(status)))
-                                         : fmt::format("the process ended with status {}; see output.txt",
-                                                       WEXITSTATUS(status))}});
+    try {
+      const FileLock lock(folder.lock());  // what another process works on is its own to judge
+      if (!fs::exists(folder.error())) {
+        write_json(
+            folder.error(),
+            {{"error", WIFSIGNALED(status) ? fmt::format("the process was killed by signal {} ({})",
+                                                         WTERMSIG(status), ::strsignal(WTERMSIG(status)))
+                                           : fmt::format("the process ended with status {}; see output.txt",
+                                                         WEXITSTATUS(status))}});
+      }
+      log_error(fmt::format("{} failed: {}", folder.path.string(), read_error(folder)));
+    } catch (const HeldError& held) {
+      log_error(held.what());
     }
-    log_error(fmt::format("{} failed: {}", folder.path.string(), read_error(folder)));
   }
 
   void show() {
@@ -237,7 +254,7 @@ fs::path write_slurm_job(const std::vector<RunFolder>& folders, const ExecutorCo
                        "export OMP_NUM_THREADS={threads}\n"
                        "export GOMP_SPINCOUNT={spins}\n"
                        "run=$(sed -n \"$((SLURM_ARRAY_TASK_ID + 1))p\" {runs})\n"
-                       "exec {program} run \"$run\" > \"$run/output.txt\" 2>&1\n",
+                       "exec {program} run \"$run\" >> \"$run/output.txt\" 2>&1\n",
                        fmt::arg("last", folders.size() - 1), fmt::arg("jobs", config.jobs),
                        fmt::arg("threads", config.threads), fmt::arg("spins", kSpins),
                        fmt::arg("gpu", config.devices > 0 ? "#SBATCH --gres=gpu:1\n" : ""),

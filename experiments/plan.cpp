@@ -61,6 +61,16 @@ nlohmann::json tasks_to_json(const std::vector<Task>& tasks) {
   return list;
 }
 
+// A run planned before there were traits has the usual ones.
+void read_traits(JsonReader json, RunRecord& record) {
+  std::string supervision = "partial";
+  json.optional("supervision", supervision, one_of({"partial", "full"}));
+  json.optional("of_paper", record.of_paper);
+  json.optional("remark", record.remark);
+  json.no_more_keys();
+  record.supervision = supervision == "full" ? Supervision::full : Supervision::partial;
+}
+
 Task read_task(JsonReader json) {
   Task task;
   std::string modality;
@@ -75,6 +85,10 @@ Task read_task(JsonReader json) {
 // Building a method is the one full check of its options.
 std::string fault_of(const RunRecord& record, const std::string& id) {
   try {
+    if (const MethodEntry& entry = find_method(record.method); entry.make_source != nullptr) {
+      (void)entry.make_source(JsonReader(record.options, id, "/options"));
+      return "";
+    }
     MethodSetup setup = method_setup(record);
     setup.backbone.base_width = 16;
     setup.device = c10::Device(c10::kCPU);
@@ -92,7 +106,8 @@ std::vector<std::string> differences(const RunRecord& old, const RunRecord& fres
     const nlohmann::json before = to_json(old), after = to_json(fresh);
     for (const auto& change : nlohmann::json::diff(before, after)) {
       const auto path = change["path"].get<std::string>();
-      if (path.starts_with("/hashes") || path.starts_with("/notes") || path.starts_with("/versions"))
+      if (path.starts_with("/hashes") || path.starts_with("/notes") || path.starts_with("/obstacles") ||
+          path.starts_with("/versions"))
         continue;
       const nlohmann::json::json_pointer place(path);
       found.push_back(fmt::format("{} was {}, is {}", path,
@@ -137,7 +152,7 @@ nlohmann::json to_json(const RunRecord& r) {
       {"options", r.options},
       {"seed", r.seed},
       {"preset", r.preset.name},
-      {"dataset", dataset.kind},
+      {"dataset", r.phantom_data ? "phantom" : "amos"},
       {"size", dataset.kind == "phantom" ? dataset.phantom : "full"},
       {"config", to_json(r.preset)},
       {"hashes",
@@ -149,7 +164,10 @@ nlohmann::json to_json(const RunRecord& r) {
       {"device", r.device},
       {"threads", r.preset.threads},
       {"split", {{"name", r.split_name}, {"tasks", tasks_to_json(r.tasks)}}},
-      {"notes", r.notes}};
+      {"notes", r.notes},
+      {"obstacles", r.obstacles},
+      {"traits",
+       {{"supervision", to_string(r.supervision)}, {"of_paper", r.of_paper}, {"remark", r.remark}}}};
 }
 
 RunRecord run_record_from_json(const nlohmann::json& json, const std::string& file) {
@@ -164,7 +182,11 @@ RunRecord run_record_from_json(const nlohmann::json& json, const std::string& fi
   reader.required("seed", r.seed);
   reader.required("device", r.device);
   reader.required("notes", r.notes);
-  for (const char* derived : {"preset", "dataset", "size", "threads"}) (void)reader.raw(derived);
+  std::string dataset;
+  reader.required("dataset", dataset, one_of({"phantom", "amos"}));
+  r.phantom_data = dataset == "phantom";
+  reader.required("obstacles", r.obstacles);
+  for (const char* derived : {"preset", "size", "threads"}) (void)reader.raw(derived);
   r.preset = read_preset(reader.object("config"));
   JsonReader hashes = reader.object("hashes");
   hashes.required("config", r.config_sha256);
@@ -181,6 +203,7 @@ RunRecord run_record_from_json(const nlohmann::json& json, const std::string& fi
   split.required("name", r.split_name);
   for (const JsonReader& task : split.objects("tasks")) r.tasks.push_back(read_task(task));
   split.no_more_keys();
+  read_traits(reader.object("traits"), r);
   reader.no_more_keys();
   return r;
 }
@@ -199,7 +222,7 @@ MethodSetup method_setup(const RunRecord& record) {
 
 std::vector<PlannedRun> plan_runs(const Preset& preset, const std::vector<PlannedMethod>& methods,
                                   const PreparedDataset& data, const std::string& device,
-                                  const std::vector<std::string>& notes, const fs::path& runs) {
+                                  const DataDescription& described, const fs::path& runs) {
   const Environment environment = describe_environment();
   RunRecord common;
   common.preset = preset;
@@ -212,7 +235,9 @@ std::vector<PlannedRun> plan_runs(const Preset& preset, const std::vector<Planne
   common.totum_version = kVersion;
   common.libtorch_version = environment.libtorch_version;
   common.itk_version = environment.itk_version;
-  common.notes = notes;
+  common.phantom_data = described.is_phantom;
+  common.notes = described.notes;
+  common.obstacles = described.obstacles;
   if (device.starts_with("cuda")) {
     common.notes.emplace_back(
         "trained on a GPU, where the gradient of trilinear upsampling is not deterministic: a repetition "
@@ -227,7 +252,14 @@ std::vector<PlannedRun> plan_runs(const Preset& preset, const std::vector<Planne
     record.method = method.method;
     record.label = method.label;
     record.options = merged_options(preset, method);
-    if (const std::string fault = fault_of(record, method.id); !fault.empty()) faults.push_back(fault);
+    if (const std::string fault = fault_of(record, method.id); !fault.empty()) {
+      faults.push_back(fault);
+      continue;
+    }
+    const MethodTraits& traits = find_method(method.method).traits;
+    record.supervision = traits.supervision;
+    record.of_paper = traits.of_paper;
+    record.remark = traits.remark;
     for (const std::uint64_t seed : preset.seeds) {
       record.seed = seed;
       record.config_sha256 = config_hash(record);

@@ -33,7 +33,12 @@ struct RunRecord {
   std::string split_name;
   std::string config_sha256, split_sha256, data_sha256, binary_sha256;
   std::string totum_version, libtorch_version, itk_version;
-  std::vector<std::string> notes;  // what every report must repeat
+  bool phantom_data = true;                        // the images are a phantom's, whatever the preset
+  std::vector<std::string> notes;                  // what every report must repeat
+  std::vector<std::string> obstacles;              // why its numbers can't be compared with the paper's
+  Supervision supervision = Supervision::partial;  // traits of the method as its registry entry declares them
+  bool of_paper = true;
+  std::string remark;
 
   /// "ablation_a/seed-0": the column `run` of scores.csv.
   [[nodiscard]] std::string name() const;
@@ -54,11 +59,17 @@ struct PlannedRun {
   RunRecord record;
 };
 
+/// What every report must say of the data.
+struct DataDescription {
+  bool is_phantom = true;
+  std::vector<std::string> notes, obstacles;
+};
+
 /// method × seed, in this order. Checks every method's name and options (by building it at the smallest size)
 /// and collects the faults in one ConfigError.
 std::vector<PlannedRun> plan_runs(const Preset& preset, const std::vector<PlannedMethod>& methods,
                                   const PreparedDataset& data, const std::string& device,
-                                  const std::vector<std::string>& notes, const std::filesystem::path& runs);
+                                  const DataDescription& described, const std::filesystem::path& runs);
 
 /// Writes run.json and inputs.json of every run. A run whose folder was planned alike keeps what it has, so a
 /// plan can be repeated; one that was planned otherwise is an error that names the differences (nothing is

@@ -6,7 +6,10 @@
 #include <algorithm>
 
 #include "core/error.h"
+#include "core/files.h"
 #include "core/interrupt.h"
+#include "core/log.h"
+#include "core/sha256.h"
 #include "data/nifti.h"
 #include "data/preprocess.h"
 #include "experiments/predict_case.h"
@@ -56,10 +59,41 @@ Modality modality_of(const fs::path& image, const std::optional<Modality>& given
 void predict_image(Method& method, const RunRecord& record, const fs::path& image, Modality modality,
                    const fs::path& out) {
   const ImageVolume volume = read_image(image);
-  const PreprocessedCase prepared = preprocess(volume, std::nullopt, modality, record.preset.preprocess);
+  const PreprocessedCase prepared =
+      preprocess(volume, std::nullopt, modality, record.preset.preprocess, stem_of(image));
   const NetworkImage input{prepared.image, prepared.network.shape(), modality, prepared.padding};
   const LabelMap network{prepared.network, predict_case(method, input, record)};
   write_label_map(out / (stem_of(image) + std::string(kExtension)), to_native(network, volume.geometry));
+}
+
+// Weights of a run that is still in training, or that were changed since, predict nothing.
+void check_finished(const RunFolder& run) {
+  const auto refuse = [&](const std::string& why) {
+    throw DataError(
+        fmt::format("{}: {}; finish the run first: totum run {}", run.path.string(), why, run.path.string()),
+        true);
+  };
+  if (state_of(run) != RunState::done) refuse("is not done");
+  if (!fs::exists(run.best())) refuse("has no best.safetensors");
+  const std::string file = run.best().filename().string();
+  const nlohmann::json files =
+      nlohmann::json::parse(read_file(run.done())).value("files", nlohmann::json::object());
+  if (files.value(file, "") != sha256_of_file(run.best()))
+    refuse(file + " is not the one that done.json names");
+}
+
+// A label map has its image's name, so it must not be written where the image lies.
+void check_target(const std::vector<fs::path>& images, const fs::path& out) {
+  for (const fs::path& image : images) {
+    const fs::path folder = image.parent_path().empty() ? fs::path(".") : image.parent_path();
+    std::error_code error;
+    if (fs::equivalent(folder, out, error)) {
+      throw ConfigError(
+          fmt::format("--out {} is the images' own folder: the label maps would replace the images; "
+                      "choose another",
+                      out.string()));
+    }
+  }
 }
 
 }  // namespace
@@ -67,15 +101,19 @@ void predict_image(Method& method, const RunRecord& record, const fs::path& imag
 std::vector<fs::path> predict_folder(const PredictRequest& request, Progress& progress) {
   RunRecord record = read_run_record(request.run);
   record.device = request.device;
-  if (!fs::exists(request.run.best())) {
-    throw DataError(fmt::format("{}: has no best.safetensors; finish the run first: totum run {}",
-                                request.run.path.string(), request.run.path.string()),
-                    true);
+  const auto method =
+      make_method(record.method, method_setup(record), JsonReader(record.options, "run.json", "/options"));
+  check_finished(request.run);
+  if (record.preset.preprocess.z_extent == "labels") {
+    log_warning(
+        "this run's images were cut to the slices of their labels (preprocess/z_extent); here there are no "
+        "labels, so "
+        "the torso of the whole image is predicted, which the network has not seen in training");
+    record.preset.preprocess.z_extent = "torso";
   }
   const auto images = images_in(request.images);
+  check_target(images, request.out);
   pin_arithmetic(record.preset.threads);
-  const auto method = find_method(record.method)
-                          .make(method_setup(record), JsonReader(record.options, "run.json", "/options"));
   load_state(*method, request.run.best(), {"", false});
   progress.start(fmt::format("predicting {} images", images.size()),
                  static_cast<std::int64_t>(images.size()));

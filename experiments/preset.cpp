@@ -62,6 +62,10 @@ EvaluationConfig read_evaluation(JsonReader json) {
   json.optional("metrics", config.metrics, one_of({"dice", "dice_published"}));
   if (config.grids.empty()) json.fail("grids", "must name at least one grid");
   if (config.metrics.empty()) json.fail("metrics", "must name at least one metric");
+  json.optional("dice", config.dice, one_of({"dice", "dice_published"}));
+  if (std::find(config.metrics.begin(), config.metrics.end(), config.dice) == config.metrics.end()) {
+    json.fail("dice", "must be one of \"metrics\"");
+  }
   json.no_more_keys();
   return config;
 }
@@ -78,6 +82,23 @@ nlohmann::json read_method_options(JsonReader& json) {
   }
   options.no_more_keys();
   return read;
+}
+
+// CODE pads to the patch and some voxels before it normalises, so the patch decides about the normalisation.
+void settle_padding(JsonReader& json, Preset& preset) {
+  Shape3 wanted{0, 0, 0};
+  if (preset.sampler.extra_voxels > 0) {
+    wanted = preset.sampler.patch_voxels;
+    for (std::int64_t& length : wanted) length += preset.sampler.extra_voxels;
+  }
+  const bool given = json.object("preprocess").has("padded_voxels");
+  if (given && preset.preprocess.padded_voxels != wanted) {
+    json.object("preprocess")
+        .fail("padded_voxels",
+              fmt::format("must be {} (sampler/patch_voxels and sampler/extra_voxels), or absent",
+                          nlohmann::json(wanted).dump()));
+  }
+  preset.preprocess.padded_voxels = wanted;
 }
 
 // Objects are merged, all else is replaced.
@@ -138,14 +159,15 @@ Preset read_preset(JsonReader json) {
   Preset preset;
   json.required("name", preset.name);
   json.optional("description", preset.description);
-  json.optional("rules", preset.rules, one_of({"paper", "published_code"}));
   json.optional("precision", preset.precision, one_of({"float32"}));
   json.optional("threads", preset.threads, between(1, 1024));
   json.optional("seeds", preset.seeds, at_least(0));
   if (preset.seeds.empty()) json.fail("seeds", "must name at least one seed");
   preset.dataset = read_dataset(json.object("dataset"));
   preset.preprocess = read_preprocess_config(json.object("preprocess"));
+  preset.atlas = read_atlas_config(json.object("atlas"));
   preset.sampler = read_sampler_config(json.object("sampler"));
+  settle_padding(json, preset);
   preset.backbone = read_backbone(json.object("backbone"));
   preset.optimiser = read_optimiser(json.object("optimiser"));
   preset.schedule = read_schedule(json.object("schedule"));
@@ -160,7 +182,6 @@ nlohmann::json to_json(const Preset& p) {
   const ScheduleConfig& s = p.schedule;
   return {{"name", p.name},
           {"description", p.description},
-          {"rules", p.rules},
           {"precision", p.precision},
           {"threads", p.threads},
           {"seeds", p.seeds},
@@ -171,6 +192,7 @@ nlohmann::json to_json(const Preset& p) {
             {"split", d.split},
             {"known_tasks", d.known_tasks}}},
           {"preprocess", to_json(p.preprocess)},
+          {"atlas", to_json(p.atlas)},
           {"sampler", to_json(p.sampler)},
           {"backbone", {{"base_width", p.backbone.base_width}, {"stem_stride", p.backbone.stem_stride}}},
           {"optimiser",
@@ -184,7 +206,8 @@ nlohmann::json to_json(const Preset& p) {
             {"log_every_iterations", s.log_every_iterations},
             {"checkpoint_every_s", s.checkpoint_every_s},
             {"checkpoint_every_iterations", s.checkpoint_every_iterations}}},
-          {"evaluation", {{"grids", p.evaluation.grids}, {"metrics", p.evaluation.metrics}}},
+          {"evaluation",
+           {{"grids", p.evaluation.grids}, {"metrics", p.evaluation.metrics}, {"dice", p.evaluation.dice}}},
           {"method_options", p.method_options}};
 }
 
@@ -193,15 +216,6 @@ Preset load_preset(const std::string& name_or_path, const std::vector<std::strin
   nlohmann::json json = load_chain(file, {});
   for (const std::string& text : overrides) apply_override(json, text);
   return read_preset(JsonReader(json, file.filename().string()));
-}
-
-std::vector<std::string> missing_features(const Preset& preset) {
-  if (preset.rules != "published_code") return {};
-  return {
-      "preprocessing: z cut to the labels' extent, fixed thresholds with erosion, the rule for arms in MR",
-      "atlas: sum divided by its maximum, then blurred with sigma 3",
-      "sampler: padding to the patch plus 5 before normalisation, augmentation",
-      "proposed method: AMAN, MICPAM, the joint update of main network and APRN"};
 }
 
 }  // namespace totum

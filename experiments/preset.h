@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "data/atlas.h"
 #include "data/preprocess.h"
 #include "data/sampler/patch_sampler.h"
 #include "methods/method.h"
@@ -34,17 +35,18 @@ struct ScheduleConfig {
 struct EvaluationConfig {
   std::vector<std::string> grids{"network", "native"};
   std::vector<std::string> metrics{"dice", "dice_published"};
+  std::string dice = "dice";  // of `metrics`: the Dice that chooses the best checkpoint and fills the tables
 };
 
 struct Preset {
   std::string name;
   std::string description;
-  std::string rules = "paper";  // paper | published_code: whose preprocessing, sampling and losses
   std::string precision = "float32";
   std::int64_t threads = 2;  // of one run; pinned, so that bytes do not depend on the machine's cores
   std::vector<std::uint64_t> seeds{0};
   DatasetConfig dataset;
   PreprocessConfig preprocess;
+  AtlasConfig atlas;
   SamplerConfig sampler;
   BackboneConfig backbone;
   OptimiserConfig optimiser;
@@ -54,7 +56,9 @@ struct Preset {
       nlohmann::json::object();  // by method name: defaults under a table's own options
 };
 
-/// Reads one JSON object strictly. Throws ConfigError that names file, path, value and what is allowed.
+/// Reads one JSON object strictly. With sampler/extra_voxels, preprocess/padded_voxels is the patch and these
+/// voxels, since the published code pads before it normalises; given otherwise it is an error. Throws
+/// ConfigError that names file, path, value and what is allowed.
 Preset read_preset(JsonReader json);
 /// The resolved preset: read_preset(to_json(p)) equals p. Stored with every run.
 nlohmann::json to_json(const Preset& preset);
@@ -63,8 +67,5 @@ nlohmann::json to_json(const Preset& preset);
 /// replaced), then applies overrides "path/to/key=value" (or with dots; the value is JSON, else a string).
 /// Throws ConfigError.
 Preset load_preset(const std::string& name_or_path, const std::vector<std::string>& overrides = {});
-
-/// What training with this preset would need and this program does not have yet; empty if it can be trained.
-std::vector<std::string> missing_features(const Preset& preset);
 
 }  // namespace totum

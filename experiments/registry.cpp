@@ -6,16 +6,38 @@
 #include <string>
 #include <vector>
 
+#include "baselines/atlas_only.h"
+#include "baselines/full_labels.h"
 #include "baselines/single.h"
 #include "core/error.h"
+#include "experiments/external_method.h"
 #include "methods/proposed.h"
 
 namespace totum {
 
+namespace {
+
+// Rows that are not of the paper.
+constexpr MethodTraits kFullLabels{
+    Supervision::full, false,
+    "not of the paper: trained with the hidden labels of the training cases, which no other method sees; an "
+    "upper bound"};
+constexpr MethodTraits kAtlasOnly{Supervision::partial, false,
+                                  "not of the paper: no network, the argmax of the atlas; a lower bound"};
+constexpr MethodTraits kExternal{
+    Supervision::partial, false,
+    "not of the paper: another program, given permitted labels only; totum does not see how it was trained"};
+
+}  // namespace
+
 std::span<const MethodEntry> all_methods() {
   static constexpr std::array kMethods{
-      MethodEntry{"proposed", "Proposed (APRN)", "liu2024partially", make_proposed},
+      MethodEntry{"proposed", "Proposed", "liu2024partially", make_proposed},
       MethodEntry{"single", "Single", "liu2024partially", make_single},
+      // `totum new-baseline` adds its line above this one.
+      MethodEntry{"full_labels", "Full labels", "", make_full_labels, kFullLabels},
+      MethodEntry{"atlas_only", "Atlas only", "", nullptr, kAtlasOnly, make_atlas_only},
+      MethodEntry{"external", "External program", "", nullptr, kExternal, make_external},
   };
   return kMethods;
 }
@@ -29,6 +51,17 @@ const MethodEntry& find_method(std::string_view name) {
   const std::string nearest = nearest_name(name, names);
   throw ConfigError(fmt::format("unknown method \"{}\"; {}`totum methods` lists them all", name,
                                 nearest.empty() ? "" : fmt::format("did you mean \"{}\"? ", nearest)));
+}
+
+std::unique_ptr<Method> make_method(std::string_view name, const MethodSetup& setup, JsonReader options) {
+  const MethodEntry& entry = find_method(name);
+  if (entry.make == nullptr) {
+    throw RunError(
+        fmt::format("{} is not trained by totum and has no weights; its label maps lie in the "
+                    "run's folders predictions and predictions_network",
+                    name));
+  }
+  return entry.make(setup, std::move(options));
 }
 
 }  // namespace totum

@@ -21,20 +21,39 @@ namespace fs = std::filesystem;
 struct OpenedData {
   PreparedDataset prepared;
   RunInputs inputs;
-  std::vector<std::string> notes;
+  DataDescription described;
 };
 
-std::vector<std::string> notes_of(const Preset& preset, const std::vector<std::string>& missing,
-                                  std::size_t cases) {
-  std::vector<std::string> notes;
-  if (preset.dataset.kind == "phantom") {
-    notes.push_back(fmt::format("{}, phantom: not a result about patients", preset.name));
+// Is it the preset that the program ships under this name, but for what changes no number?
+bool is_as_shipped(const Preset& preset) {
+  const auto decisive = [](const Preset& p) {
+    nlohmann::json json = to_json(p);
+    for (const char* key : {"description", "seeds", "threads"}) json.erase(key);
+    for (const char* key : {"checkpoint_every_s", "checkpoint_every_iterations", "log_every_iterations"}) {
+      json["schedule"].erase(key);
+    }
+    return json;
+  };
+  try {
+    return decisive(preset) == decisive(load_preset(preset.name));
+  } catch (const ConfigError&) {
+    return false;  // a file of the user's own
   }
-  if (!missing.empty()) {
-    notes.push_back(fmt::format("{} of the split's {} cases are missing (--allow-missing): {}",
-                                missing.size(), cases, fmt::join(missing, ", ")));
+}
+
+DataDescription describe(const Preset& preset, const Dataset& dataset, const Split& split) {
+  DataDescription described{dataset.is_phantom, {}, {}};
+  if (dataset.is_phantom) {
+    described.notes.push_back(fmt::format("{}, phantom: not a result about patients", preset.name));
+    described.obstacles.emplace_back("phantom data");
   }
-  return notes;
+  if (!is_as_shipped(preset)) described.obstacles.push_back("a changed preset (" + preset.name + ")");
+  if (const auto missing = missing_cases(dataset, split); !missing.empty()) {
+    described.notes.push_back(fmt::format("{} of the split's {} cases are missing (--allow-missing): {}",
+                                          missing.size(), split.cases.size(), fmt::join(missing, ", ")));
+    described.obstacles.push_back(described.notes.back());
+  }
+  return described;
 }
 
 void check_subsets(const Split& split) {
@@ -59,26 +78,15 @@ OpenedData open_data(const ReproduceRequest& request, Progress& progress) {
   OpenedData opened;
   opened.inputs.split = split_file(preset.dataset.split);
   const Split split = read_split(opened.inputs.split, preset.dataset.known_tasks);
-  const fs::path folder = dataset_folder(preset, request.data, request.out);
-  if (!request.data.empty()) {  // a wrong one is refused before anything is written
-    check_subsets(restrict_to(open_dataset(folder), split, request.allow_missing));
-  }
-  const FileLock lock = FileLock::wait(request.out / "lock");  // two calls make neither data nor cache twice
   opened.inputs.data = provide_dataset(preset, request.data, request.out, progress);
   opened.inputs.cache = request.out / "cache";
   opened.inputs.allow_missing = request.allow_missing;
   const Dataset dataset = open_dataset(opened.inputs.data);
-  opened.notes = notes_of(preset, missing_cases(dataset, split), split.cases.size());
+  opened.described = describe(preset, dataset, split);
   const Split present = restrict_to(dataset, split, request.allow_missing);
   check_subsets(present);
-  if (const auto missing = missing_features(preset); !missing.empty()) {
-    throw RunError(fmt::format(
-        "preset {}: the dataset in {} has all {} cases that the split asks for, but training can't start; "
-        "this "
-        "program still lacks:\n  {}\nUse --preset amos22-paper",
-        preset.name, opened.inputs.data.string(), present.cases.size(), fmt::join(missing, "\n  ")));
-  }
-  opened.prepared = prepare_dataset(dataset, present, preset.preprocess, opened.inputs.cache, 0, progress);
+  opened.prepared =
+      prepare_dataset(dataset, present, {preset.preprocess, preset.atlas}, opened.inputs.cache, 0, progress);
   return opened;
 }
 
@@ -86,17 +94,41 @@ void execute(const std::vector<RunFolder>& folders, const ReproduceRequest& requ
   ExecutorConfig config;
   config.program = request.program;
   config.threads = request.preset.threads;
-  if (request.device.starts_with("cuda")) {
-    config.devices =
-        request.device == "cuda" ? static_cast<std::int64_t>(describe_environment().cuda_devices.size()) : 0;
+  const bool slurm = request.executor == "slurm";
+  if (slurm) {
+    config.devices = request.device == "cuda" ? 1 : 0;  // of each task of the job array
+  } else if (request.device == "cuda") {
+    config.devices = static_cast<std::int64_t>(describe_environment().cuda_devices.size());
   }
   config.jobs = request.jobs > 0                      ? request.jobs
+                : slurm                               ? static_cast<std::int64_t>(folders.size())
                 : request.device.starts_with("cuda:") ? 1
                                                       : default_jobs(config.threads, config.devices);
-  if (request.executor == "slurm") {
+  if (slurm) {
     run_on_slurm(folders, config, request.out / "slurm" / request.preset.name);
   } else {
     run_locally(folders, config, progress);
+  }
+}
+
+// What can be refused before anything is written: a wrong --data, and options that a method does not take.
+void check(const ReproduceRequest& request) {
+  const Preset& preset = request.preset;
+  PreparedDataset nothing_prepared;
+  nothing_prepared.split = read_split(split_file(preset.dataset.split), preset.dataset.known_tasks);
+  const fs::path folder = dataset_folder(preset, request.data, request.out);
+  if (!request.data.empty()) {
+    check_subsets(restrict_to(open_dataset(folder), nothing_prepared.split, request.allow_missing));
+  }
+  (void)plan_runs(preset, request.methods, nothing_prepared, request.device, {}, request.out / "runs");
+}
+
+std::string why_unfinished(const RunFolder& folder) {
+  try {
+    const FileLock lock(folder.lock());
+    return "did not finish; see " + folder.output().string();
+  } catch (const HeldError& held) {
+    return held.what();
   }
 }
 
@@ -118,7 +150,6 @@ PlanOverview overview(const ReproduceRequest& request) {
   const Split split = read_split(split_file(preset.dataset.split), preset.dataset.known_tasks);
   PlanOverview plan;
   plan.cases = split.cases.size();
-  plan.missing_features = missing_features(preset);
   plan.data = dataset_folder(preset, request.data, request.out);
   plan.data_exists = !request.data.empty() || fs::exists(plan.data);
   if (plan.data_exists) plan.missing_cases = missing_cases(open_dataset(plan.data), split);
@@ -134,10 +165,13 @@ PlanOverview overview(const ReproduceRequest& request) {
 }
 
 ReproduceResult reproduce(const ReproduceRequest& request, Progress& progress) {
+  check(request);
+  const FileLock lock =
+      FileLock::wait(request.out / "lock");  // of two calls the second finds the first one's work
   const OpenedData opened = open_data(request, progress);
   const fs::path runs = request.out / "runs";
   const auto plan =
-      plan_runs(request.preset, request.methods, opened.prepared, request.device, opened.notes, runs);
+      plan_runs(request.preset, request.methods, opened.prepared, request.device, opened.described, runs);
   write_plan(plan, opened.inputs);
   std::vector<RunFolder> folders;
   for (const PlannedRun& run : plan) folders.push_back({run.folder});
@@ -147,7 +181,7 @@ ReproduceResult reproduce(const ReproduceRequest& request, Progress& progress) {
     const RunFolder folder{run.folder};
     const RunState state = state_of(folder);
     std::string error = state == RunState::done ? "" : read_error(folder);
-    if (state != RunState::done && error.empty()) error = "did not finish; see " + folder.output().string();
+    if (state != RunState::done && error.empty()) error = why_unfinished(folder);
     result.outcomes.push_back({folder, run.record.name(), state, error});
   }
   return result;

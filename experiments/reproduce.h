@@ -48,10 +48,9 @@ struct PlanOverview {
   bool data_exists = true;     // false: a phantom that is not made yet
   std::size_t cases = 0;       // of the split
   std::vector<std::string> missing_cases;
-  std::vector<std::string> missing_features;  // see missing_features()
   std::vector<RunOutcome> runs;
   std::int64_t patches = 0;  // that each run trains on
-  [[nodiscard]] bool ready() const { return missing_cases.empty() && missing_features.empty(); }
+  [[nodiscard]] bool ready() const { return missing_cases.empty(); }
 };
 
 /// Checks preset, split, methods and dataset, and lists the runs. Writes nothing.

@@ -10,6 +10,7 @@
 
 #include "core/error.h"
 #include "core/files.h"
+#include "core/interrupt.h"
 #include "core/log.h"
 #include "core/sha256.h"
 #include "experiments/evaluate_run.h"
@@ -40,8 +41,8 @@ PreparedDataset open_data(const RunRecord& record, const RunInputs& inputs, cons
                           Progress& progress) {
   const Split split =
       restrict_to(dataset, read_split(inputs.split, record.preset.dataset.known_tasks), inputs.allow_missing);
-  PreparedDataset data = prepare_dataset(dataset, split, record.preset.preprocess, inputs.cache,
-                                         static_cast<int>(record.preset.threads), progress);
+  PreparedDataset data = prepare_dataset(dataset, split, {record.preset.preprocess, record.preset.atlas},
+                                         inputs.cache, static_cast<int>(record.preset.threads), progress);
   if (data.data_sha256 != record.data_sha256 || split.sha256 != record.split_sha256) {
     throw RunError(fmt::format(
         "{}: the {} changed since the run was planned; restore it, or plan again in another folder",
@@ -50,51 +51,101 @@ PreparedDataset open_data(const RunRecord& record, const RunInputs& inputs, cons
   return data;
 }
 
-void check_trainable(const Preset& preset) {
-  const auto missing = missing_features(preset);
-  if (missing.empty()) return;
-  throw RunError(fmt::format(
-      "preset {} can't be trained yet; this program still lacks:\n  {}\nUse --preset amos22-paper",
-      preset.name, fmt::join(missing, "\n  ")));
-}
-
+// `facts` are the keys that not every run has.
 void write_done(const RunFolder& folder, const std::vector<std::string>& files,
-                const TrainingSummary& training, const std::vector<std::string>& warnings,
-                double evaluation_s) {
+                const std::vector<std::string>& warnings, const nlohmann::json& facts) {
   nlohmann::json hashes = nlohmann::json::object();
   for (const std::string& file : files) hashes[file] = sha256_of_file(folder.path / file);
-  write_json(folder.done(),
-             {{"format", 1},
-              {"files", hashes},
-              {"warnings", warnings},
-              {"timing", {{"training_s", training.training_s}, {"evaluation_s", evaluation_s}}},
-              {"patches", training.patches},
-              {"parameters", training.parameters},
-              {"best_sums", training.best_sums}});
+  nlohmann::json done{{"format", 1}, {"files", hashes}, {"warnings", warnings}};
+  done.update(facts);
+  write_json(folder.done(), done);
 }
 
-void train_and_evaluate(const RunFolder& folder, Progress& progress) {
-  const RunRecord record = read_run_record(folder);
-  check_trainable(record.preset);
-  const RunInputs inputs = read_run_inputs(folder);
-  pin_arithmetic(record.preset.threads);
-  const Dataset dataset = open_dataset(inputs.data);
-  const PreparedDataset data = open_data(record, inputs, dataset, progress);
-  const auto method = find_method(record.method)
-                          .make(method_setup(record), JsonReader(record.options, "run.json", "/options"));
+double seconds_since(Clock::time_point begun) {
+  return std::chrono::duration<double>(Clock::now() - begun).count();
+}
+
+// What one run works on.
+struct OpenRun {
+  const RunFolder& folder;
+  const RunRecord& record;
+  const Dataset& dataset;
+  const PreparedDataset& data;
+};
+
+void train_and_evaluate(const OpenRun& run, Progress& progress) {
+  const auto& [folder, record, dataset, data] = run;
+  const auto method =
+      make_method(record.method, method_setup(record), JsonReader(record.options, "run.json", "/options"));
   const TrainingSummary training = train(*method, {record, data, folder.path}, progress);
   std::vector<std::string> warnings;
+  if (const std::string text = label_use_warning(record.preset.preprocess); !text.empty())
+    warnings.push_back(text);
   for (std::size_t p = 0; p < training.best_sums.size(); ++p) {
     if (training.best_sums[p] == 0)
       warnings.push_back(fmt::format("part {}: no validation organ was ever found", p));
   }
   const auto begun = Clock::now();
-  std::vector<std::string> files = evaluate_run(*method, record, data, dataset, folder, progress);
+  std::vector<std::string> files =
+      evaluate_run(predictor_of(*method, record), record, data, dataset, folder, progress);
   files.emplace_back("best.safetensors");
-  const double evaluation_s = std::chrono::duration<double>(Clock::now() - begun).count();
   for (const std::string& warning : warnings) log_warning(record.name() + ": " + warning);
-  write_done(folder, files, training, warnings, evaluation_s);
+  write_done(folder, files, warnings,
+             {{"timing", {{"training_s", training.training_s}, {"evaluation_s", seconds_since(begun)}}},
+              {"patches", training.patches},
+              {"parameters", training.parameters},
+              {"best_sums", training.best_sums}});
   fs::remove(folder.checkpoint());  // it has done its work
+}
+
+SourceJob source_job(const OpenRun& run) {
+  const Preset& preset = run.record.preset;
+  const auto cases = static_cast<std::int64_t>(run.data.split.in(Subset::train).size());
+  return {run.data,
+          run.dataset,
+          run.folder.path,
+          run.record.name(),
+          run.record.seed,
+          run.record.device,
+          {preset.schedule.epochs, preset.schedule.epochs * cases, preset.sampler.patch_voxels,
+           preset.sampler.batch_size, preset.threads},
+          interrupt_requested};
+}
+
+// A run that totum does not train: it is done or not; what is half done is begun again.
+void predict_and_evaluate(const OpenRun& run, Progress& progress) {
+  const RunRecord& record = run.record;
+  const auto source =
+      find_method(record.method).make_source(JsonReader(record.options, "run.json", "/options"));
+  const SourceJob job = source_job(run);
+  auto begun = Clock::now();
+  source->prepare(job, progress);
+  const double training_s = seconds_since(begun);
+  begun = Clock::now();
+  const auto predict = [&](const PreparedCase& image) { return source->predict(job, image); };
+  const auto files = evaluate_run(predict, record, run.data, run.dataset, run.folder, progress);
+  std::vector<std::string> warnings = source->warnings();
+  if (const std::string text = label_use_warning(record.preset.preprocess); !text.empty())
+    warnings.push_back(text);
+  for (const std::string& warning : warnings) log_warning(record.name() + ": " + warning);
+  write_done(run.folder, files, warnings,
+             {{"timing", {{"training_s", training_s}, {"evaluation_s", seconds_since(begun)}}},
+              {"origins", source->origins()}});
+  source->finish(job);
+}
+
+void work_on(const RunFolder& folder, Progress& progress) {
+  const RunRecord record = read_run_record(folder);
+  const RunInputs inputs = read_run_inputs(folder);
+  pin_arithmetic(record.preset.threads);
+  const Dataset dataset = open_dataset(inputs.data);
+  const PreparedDataset data = open_data(record, inputs, dataset, progress);
+  const OpenRun run{folder, record, dataset, data};
+  if (find_method(record.method).make_source != nullptr) {
+    predict_and_evaluate(run, progress);
+  } else {
+    train_and_evaluate(run, progress);
+  }
 }
 
 }  // namespace
@@ -119,7 +170,7 @@ void work_on_run(const RunFolder& folder, Progress& progress) {
   }
   fs::remove(folder.error());
   try {
-    train_and_evaluate(folder, progress);
+    work_on(folder, progress);
   } catch (const Interrupted&) {
     throw;
   } catch (const std::exception& error) {

@@ -13,6 +13,7 @@
 #include "data/sampler/patch_sampler.h"
 #include "evaluation/score_case.h"
 #include "experiments/predict_case.h"
+#include "experiments/registry.h"
 #include "experiments/run_store.h"
 #include "experiments/train_log.h"
 #include "methods/checkpoint.h"
@@ -85,8 +86,9 @@ class Trainer {
         folder_{job.folder},
         progress_(progress),
         parts_(method.parts()) {
+    const Supervision supervision = find_method(job.record.method).traits.supervision;
     for (const TrainingPart& part : parts_) {
-      samplers_.emplace_back(job.data, preset_.sampler, job.record.seed, part.tasks, part.name);
+      samplers_.emplace_back(job.data, preset_.sampler, job.record.seed, part.tasks, part.name, supervision);
       total_ += samplers_.back().iterations(preset_.schedule.epochs);
     }
   }
@@ -228,7 +230,8 @@ class Trainer {
                                    image.label(), job_.data.split);
       scores.insert(scores.end(), more.begin(), more.end());
     }
-    const double sum = selection_sum(scores, job_.data.split, organs_of(part), "dice");
+    const double sum =
+        selection_sum(scores, job_.data.split, organs_of(part), job_.record.preset.evaluation.dice);
     auto& best = position_.best_sums;
     const auto index = static_cast<std::size_t>(context.part);
     const bool better = best.size() <= index || sum > best[index];

@@ -96,8 +96,9 @@ at::Tensor confidence_mask(const at::Tensor& pseudo, double margin) {
   return at::logical_or(pseudo > 1 - margin, pseudo < margin).to(pseudo.scalar_type());
 }
 
-at::Tensor pseudo_label_loss(const at::Tensor& p, const at::Tensor& pseudo, double margin) {
-  return dice_loss(p, pseudo, confidence_mask(pseudo, margin)).mean();
+at::Tensor pseudo_label_loss(const at::Tensor& p, const PseudoLabel& pseudo) {
+  if (p.size(0) == 0) return at::zeros({}, p.options());
+  return dice_loss(p, pseudo.map, pseudo.mask).mean();
 }
 
 }  // namespace totum

@@ -50,8 +50,14 @@ at::Tensor head_target(const at::Tensor& label, const at::Tensor& organs);
 /// Mask of voxels that a pseudo-label is sure about: > 1 - margin or < margin. All ones for margin 0.
 at::Tensor confidence_mask(const at::Tensor& pseudo, double margin);
 
-/// L_pseudo of one image: mean over the unlabelled organs of Dice on confident voxels. p, pseudo [K,N].
-/// Scalar.
-at::Tensor pseudo_label_loss(const at::Tensor& p, const at::Tensor& pseudo, double margin);
+/// Pseudo-labels of one image's unlabelled organs.
+struct PseudoLabel {
+  at::Tensor map;   // ŷ [K,N], soft or hard
+  at::Tensor mask;  // M [K,N] in {0,1}: voxels that count
+};
+
+/// L_pseudo of one image, and each scale of L_proto: mean over the unlabelled organs of Dice on confident
+/// voxels; 0 if there is no such organ. p [K,N]. Scalar.
+at::Tensor pseudo_label_loss(const at::Tensor& p, const PseudoLabel& pseudo);
 
 }  // namespace totum

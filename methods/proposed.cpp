@@ -4,11 +4,12 @@
 
 #include <algorithm>
 #include <optional>
+#include <utility>
+#include <vector>
 
-#include "core/random.h"
-#include "methods/aprn.h"
 #include "methods/losses.h"
 #include "methods/optimiser.h"
+#include "methods/proposed_options.h"
 #include "methods/state.h"
 #include "networks/initialise.h"
 #include "networks/residual_unet.h"
@@ -17,69 +18,8 @@ namespace totum {
 
 namespace {
 
-struct ProposedOptions {
-  bool aprn = true;
-  std::int64_t aprn_base = 24;
-  std::int64_t aprn_copies = 2;
-  std::string aprn_mask = "independent";  // shared: all copies are one masked map, as in the published code
-  std::string aprn_schedule = "poly";     // constant: the published code's rate of the refiner
-  SegmentationLossForm seg;
-  double pseudo_weight = 1.0;  // λ1
-  std::string pseudo_target = "soft";
-  double pseudo_confidence = 0.1;  // 0: every voxel counts
-  double ramp_from = 0.0;          // ρ rises from 0 to 1 between these shares of the epochs
-  double ramp_to = 50.0 / 600.0;
-};
-
-void read_aprn_options(JsonReader& options, ProposedOptions& out) {
-  options.optional("aprn", out.aprn);
-  JsonReader network = options.object("aprn_network");
-  network.optional("base", out.aprn_base, multiple_of(8));
-  network.optional("copies", out.aprn_copies, between(1, 16));
-  network.optional("mask", out.aprn_mask, one_of({"independent", "shared"}));
-  network.optional("schedule", out.aprn_schedule, one_of({"poly", "constant"}));
-  network.no_more_keys();
-  JsonReader pseudo = options.object("pseudo");
-  pseudo.optional("weight", out.pseudo_weight, at_least(0));
-  pseudo.optional("target", out.pseudo_target, one_of({"soft", "hard"}));
-  pseudo.optional("confidence", out.pseudo_confidence, between(0, 0.5));
-  pseudo.no_more_keys();
-  JsonReader ramp = options.object("ramp");
-  ramp.optional("from", out.ramp_from, between(0, 1));
-  ramp.optional("to", out.ramp_to, between(0, 1));
-  if (out.ramp_to < out.ramp_from) ramp.fail("to", "must not be below \"from\"");
-  ramp.no_more_keys();
-}
-
-ProposedOptions read_options(JsonReader options) {
-  ProposedOptions out;
-  read_aprn_options(options, out);
-  JsonReader seg = options.object("seg");
-  std::string dice = "mean";
-  std::string ce = "binary";
-  seg.optional("dice", dice, one_of({"mean", "fourteenth"}));
-  seg.optional("ce", ce, one_of({"binary", "marginal"}));
-  seg.no_more_keys();
-  options.no_more_keys();
-  out.seg = {dice == "fourteenth", ce == "marginal"};
-  return out;
-}
-
-// Labelled and unlabelled class indices of a task, as tensors where the network is.
-struct TaskOrgans {
-  at::Tensor labelled;    // [|L|] int64
-  at::Tensor unlabelled;  // [|U|] int64
-};
-
-TaskOrgans organs_of(const Task& task, const c10::Device& device) {
-  std::vector<std::int64_t> unlabelled;
-  for (std::int64_t c = 1; c <= kOrgans; ++c) {
-    if (std::find(task.organs.begin(), task.organs.end(), c) == task.organs.end()) unlabelled.push_back(c);
-  }
-  const auto index = [&](const std::vector<std::int64_t>& organs) {
-    return at::tensor(organs, at::kLong).to(device);
-  };
-  return {index(task.organs), index(unlabelled)};
+void append(StepReport& report, StepReport more) {
+  for (auto& entry : more) report.push_back(std::move(entry));
 }
 
 class Proposed final : public Method {
@@ -87,42 +27,38 @@ class Proposed final : public Method {
   Proposed(const MethodSetup& setup, const ProposedOptions& options)
       : setup_(setup),
         options_(options),
+        organs_(setup.tasks, setup.device),
         network_(backbone_shape(1 + kOrgans, setup.backbone.base_width, setup.backbone.stem_stride)) {
     initialise_parameters(*network_, setup.seed, "network");
     network_->to(setup.device);
     optimiser_ = make_adam(network_->parameters(), setup.optimiser);
-    for (const Task& task : setup.tasks) organs_.push_back(organs_of(task, setup.device));
-    if (!options.aprn) return;
-    refiner_ = ResidualUNet(refiner_shape(options.aprn_base));
-    initialise_parameters(*refiner_, setup.seed, "aprn");
-    refiner_->to(setup.device);
-    refiner_optimiser_ = make_adam(refiner_->parameters(), setup.optimiser);
+    if (options.aprn) aprn_.emplace(setup, options.aprn_network);
+    if (options.aman) aman_.emplace(setup, options.aman_network);
+    if (options.micpam) micpam_.emplace(setup, options.micpam_network);
   }
 
-  // Order of the paper: APRN first, then the main network (section 2, "Objective function, training").
+  // Order of the paper (section 2, "Objective function, training"): APRN, main network and MICPAM, AMAN, then
+  // the prototypes. The published code's one joint backward differs in one thing only, since APRN and main
+  // network share no gradient path: its pseudo-labels come from APRN before its step.
   StepReport train_step(const Batch& batch, const StepContext& context) override {
-    set_rates(context);
+    set_learning_rates(context);
     network_->train();
-    const at::Tensor logits = network_->forward(batch.image).logits;  // [B,1+C,D,H,W]
-    const at::Tensor p = logits.softmax(1);
+    const UNetOutput output = network_->forward(batch.image);
+    const at::Tensor p = output.logits.softmax(1);  // [B,1+C,D,H,W]
+    const at::Tensor p_fixed = p.detach();
     StepReport report;
-    at::Tensor loss = at::zeros({}, logits.options());
-    if (options_.aprn) {
-      report.emplace_back("aprn", train_refiner(batch, p.detach(), context));
-      const at::Tensor pseudo = mean_pseudo_loss(batch, p);
-      report.emplace_back("pseudo", pseudo.detach());
-      loss = loss + ramp(context) * options_.pseudo_weight * pseudo;
-    }
-    const at::Tensor seg = mean_segmentation_loss(batch, logits);
-    report.emplace_back("seg", seg.detach());
-    loss = loss + seg;
-    optimiser_->zero_grad();
-    loss.backward();
-    optimiser_->step();
-    report.insert(report.begin(), {"loss", loss.detach()});
+    std::vector<PseudoLabel> pseudo;
+    if (options_.order == "joint") pseudo = pseudo_labels(batch, p_fixed);
+    if (aprn_) append(report, aprn_->train_step(batch, p_fixed, context));
+    if (options_.order == "sequential") pseudo = pseudo_labels(batch, p_fixed);
+    train_main_network(main_loss(batch, output, p, pseudo, ramp_of(context), report));
+    if (aman_) append(report, aman_->train_step(batch, p_fixed));
+    if (micpam_) append(report, micpam_->update(batch, output));
+    if (!pseudo.empty()) report.emplace_back("confident_share", confident_share(pseudo));
     return report;
   }
 
+  // The main network alone: no atlas, APRN, AMAN or prototype takes part.
   at::Tensor predict(const at::Tensor& patch, Modality) override {
     const c10::InferenceMode inference;
     network_->eval();
@@ -132,110 +68,120 @@ class Proposed final : public Method {
   void visit_state(StateVisitor& visitor) override {
     visit_module(visitor, "network.", *network_);
     visitor.optimiser("network_adam", *optimiser_);
-    if (!options_.aprn) return;
-    visit_module(visitor, "aprn.", *refiner_);
-    visitor.optimiser("aprn_adam", *refiner_optimiser_);
+    if (aprn_) aprn_->visit_state(visitor);
+    if (aman_) aman_->visit_state(visitor);
+    if (micpam_) micpam_->visit_state(visitor);
   }
 
  private:
-  [[nodiscard]] const TaskOrgans& organs(const Batch& batch, std::int64_t b) const {
-    return organs_[static_cast<std::size_t>(batch.task[static_cast<std::size_t>(b)])];
-  }
-
-  void set_rates(const StepContext& context) {
+  void set_learning_rates(const StepContext& context) {
     const OptimiserConfig& config = setup_.optimiser;
     const double rate =
         poly_learning_rate(config.learning_rate, context.epoch, context.epochs, config.poly_power);
     set_learning_rate(*optimiser_, rate);
-    if (options_.aprn && options_.aprn_schedule == "poly") set_learning_rate(*refiner_optimiser_, rate);
+    if (aprn_) aprn_->set_learning_rate(context);
+    if (aman_) aman_->set_learning_rate(context);
+    if (micpam_) micpam_->set_learning_rate(rate);
   }
 
-  // ρ(k): 0 before `from`, 1 after `to`, linear between them; k the integer epoch.
-  [[nodiscard]] double ramp(const StepContext& context) const {
-    const double share = static_cast<double>(context.epoch) / static_cast<double>(context.epochs);
-    if (share >= options_.ramp_to) return 1.0;
-    return std::max(0.0, (share - options_.ramp_from) / (options_.ramp_to - options_.ramp_from));
+  [[nodiscard]] double ramp_of(const StepContext& context) const {
+    return ramp(options_, context.epoch, context.epochs);
+  }
+
+  // ŷ and its confidence mask for the unlabelled organs of each image: refined by APRN, or without it the
+  // network's own p. Empty if no loss needs them.
+  std::vector<PseudoLabel> pseudo_labels(const Batch& batch, const at::Tensor& p) {
+    if (!aprn_ && !micpam_) return {};
+    std::vector<at::Tensor> maps;
+    if (aprn_) {
+      maps = aprn_->pseudo_labels(batch, p);
+    } else {
+      for (std::int64_t b = 0; b < p.size(0); ++b) {
+        maps.push_back(p[b].index_select(0, organs_.of(batch, b).unlabelled));
+      }
+    }
+    std::vector<PseudoLabel> pseudo;
+    for (const at::Tensor& map : maps) {
+      const at::Tensor soft = map.flatten(1);
+      const at::Tensor target = options_.pseudo_target == "hard" ? (soft > 0.5).to(soft.scalar_type()) : soft;
+      pseudo.push_back({target, confidence_mask(soft, options_.pseudo_confidence)});
+    }
+    return pseudo;
+  }
+
+  // L = L_seg + ρ λ1 L_pseudo + λ2 L_adv + ρ λ3 L_proto (Eq. 4); each term is a mean over the images.
+  at::Tensor main_loss(const Batch& batch, const UNetOutput& output, const at::Tensor& p,
+                       const std::vector<PseudoLabel>& pseudo, double rho, StepReport& report) {
+    std::vector<std::pair<std::string, at::Tensor>> terms{
+        {"seg", mean_segmentation_loss(batch, output.logits)}};
+    at::Tensor loss = terms[0].second;
+    const auto add = [&](const char* name, double weight, const at::Tensor& term) {
+      terms.emplace_back(name, term);
+      loss = loss + weight * term;
+    };
+    if (aprn_) add("pseudo", rho * options_.pseudo_weight, mean_pseudo_loss(batch, p, pseudo));
+    if (aman_) add("adv", options_.aman_network.weight, aman_->adversarial_loss(batch, p));
+    if (micpam_) {
+      add("proto", rho * options_.micpam_network.weight,
+          micpam_->prototype_loss(batch, micpam_->attention(output.features), pseudo));
+    }
+    report.insert(report.begin(), {"loss", loss.detach()});
+    for (const auto& [name, term] : terms) report.emplace_back(name, term.detach());
+    return loss;
+  }
+
+  void train_main_network(const at::Tensor& loss) {
+    optimiser_->zero_grad();
+    if (micpam_) micpam_->zero_grad();
+    loss.backward();
+    optimiser_->step();
+    if (micpam_) micpam_->step();
   }
 
   [[nodiscard]] at::Tensor mean_segmentation_loss(const Batch& batch, const at::Tensor& logits) const {
     at::Tensor sum = at::zeros({}, logits.options());
     for (std::int64_t b = 0; b < logits.size(0); ++b) {
-      sum = sum + segmentation_loss(logits[b].flatten(1), batch.label[b].flatten(), organs(batch, b).labelled,
-                                    options_.seg);
+      sum = sum + segmentation_loss(logits[b].flatten(1), batch.label[b].flatten(),
+                                    organs_.of(batch, b).labelled, options_.seg);
     }
     return sum / static_cast<double>(logits.size(0));
   }
 
-  // One step of APRN on the labelled organs of all images; p is detached, so nothing reaches the main
-  // network.
-  at::Tensor train_refiner(const Batch& batch, const at::Tensor& p, const StepContext& context) {
-    refiner_->train();
-    std::vector<at::Tensor> inputs, targets, weights;
-    const std::int64_t images = p.size(0);
-    for (std::int64_t b = 0; b < images; ++b) {
-      const at::Tensor& labelled = organs(batch, b).labelled;
-      const at::Tensor map = p[b].index_select(0, labelled);
-      const at::Tensor atlas = batch.atlas[b].index_select(0, labelled - 1);
-      const at::Tensor y = organ_maps(batch.label[b], labelled.view({-1, 1, 1}), p.scalar_type());
-      at::Tensor masked;
-      for (std::int64_t copy = 0; copy < options_.aprn_copies; ++copy) {
-        masked = masked_copy(map, masked, context, b * options_.aprn_copies + copy);
-        inputs.push_back(at::stack({masked, atlas}, 1));
-        targets.push_back(y);
-        const double share = 1.0 / static_cast<double>(images * options_.aprn_copies * labelled.size(0));
-        weights.push_back(at::full({labelled.size(0)}, share, p.options()));
-      }
-    }
-    const at::Tensor rows = refiner_loss(refiner_->forward(at::cat(inputs)).logits, at::cat(targets));
-    const at::Tensor loss = (rows * at::cat(weights)).sum();
-    refiner_optimiser_->zero_grad();
-    loss.backward();
-    refiner_optimiser_->step();
-    return loss.detach();
-  }
-
-  [[nodiscard]] at::Tensor masked_copy(const at::Tensor& map, const at::Tensor& earlier,
-                                       const StepContext& context, std::int64_t slot) const {
-    if (options_.aprn_mask == "shared" && earlier.defined()) return earlier;
-    RandomStream random(setup_.seed, "block masking", static_cast<std::uint64_t>(context.iteration),
-                        static_cast<std::uint64_t>(slot));
-    return mask_random_blocks(map, random);
-  }
-
-  // L_pseudo: refined maps of the unlabelled organs, from APRN after its step and from unmasked input.
-  at::Tensor mean_pseudo_loss(const Batch& batch, const at::Tensor& p) {
-    std::vector<at::Tensor> maps, atlases;
-    std::vector<std::int64_t> counts;
-    for (std::int64_t b = 0; b < p.size(0); ++b) {
-      const at::Tensor& unlabelled = organs(batch, b).unlabelled;
-      maps.push_back(p[b].index_select(0, unlabelled));
-      atlases.push_back(batch.atlas[b].index_select(0, unlabelled - 1));
-      counts.push_back(unlabelled.size(0));
-    }
-    at::Tensor refined = refine(refiner_, at::cat(maps).detach(), at::cat(atlases));
-    if (options_.pseudo_target == "hard") refined = (refined > 0.5).to(p.scalar_type());
-    const auto pieces = refined.split_with_sizes(counts);
+  [[nodiscard]] at::Tensor mean_pseudo_loss(const Batch& batch, const at::Tensor& p,
+                                            const std::vector<PseudoLabel>& pseudo) const {
     at::Tensor sum = at::zeros({}, p.options());
-    for (std::size_t b = 0; b < maps.size(); ++b) {
-      if (counts[b] == 0) continue;  // fully labelled: nothing to add
-      sum = sum + pseudo_label_loss(maps[b].flatten(1), pieces[b].flatten(1), options_.pseudo_confidence);
+    for (std::int64_t b = 0; b < p.size(0); ++b) {
+      const at::Tensor maps = p[b].index_select(0, organs_.of(batch, b).unlabelled).flatten(1);
+      sum = sum + pseudo_label_loss(maps, pseudo[static_cast<std::size_t>(b)]);
     }
     return sum / static_cast<double>(p.size(0));
   }
 
+  // Share of (unlabelled organ, voxel) pairs whose pseudo-label counts; 0 if every organ is labelled.
+  static at::Tensor confident_share(const std::vector<PseudoLabel>& pseudo) {
+    at::Tensor confident = at::zeros({}, pseudo[0].mask.options());
+    double pairs = 0;
+    for (const PseudoLabel& label : pseudo) {
+      confident += label.mask.sum();
+      pairs += static_cast<double>(label.mask.numel());
+    }
+    return confident / std::max(pairs, 1.0);
+  }
+
   MethodSetup setup_;
   ProposedOptions options_;
+  OrganTable organs_;
   ResidualUNet network_;
   std::unique_ptr<torch::optim::Adam> optimiser_;
-  ResidualUNet refiner_{nullptr};
-  std::unique_ptr<torch::optim::Adam> refiner_optimiser_;
-  std::vector<TaskOrgans> organs_;  // by task
+  std::optional<Aprn> aprn_;
+  std::optional<Aman> aman_;
+  std::optional<Micpam> micpam_;
 };
 
 }  // namespace
 
 std::unique_ptr<Method> make_proposed(const MethodSetup& setup, JsonReader options) {
-  return std::make_unique<Proposed>(setup, read_options(std::move(options)));
+  return std::make_unique<Proposed>(setup, read_proposed_options(std::move(options)));
 }
 
 }  // namespace totum

@@ -37,6 +37,28 @@ std::string label_of(const json& table, const char* list, const std::string& id)
   return id;
 }
 
+json entry_of(const json& table, const std::string& id) {
+  for (const json& entry : table.at("entries")) {
+    if (entry.at("id") == id) return entry;
+  }
+  return nullptr;
+}
+
+bool is_marked(const json& entry) { return !entry.at("remark").get<std::string>().empty(); }
+
+std::vector<std::string> footnotes(const json& table) {
+  std::vector<std::string> notes;
+  for (const json& entry : table.at("entries")) {
+    const bool compared = entry.at("compared");
+    if (!is_marked(entry) && compared) continue;
+    std::string text = entry.at("label");
+    if (is_marked(entry)) text += ": " + entry.at("remark").get<std::string>();
+    if (!compared) text += "; has no part in \"best\", rankings and tests";
+    notes.push_back(text + ".");
+  }
+  return notes;
+}
+
 std::string percent(double fraction) {
   const std::string text = fmt::format("{:.1f}", 100 * fraction);
   return text == "-0.0" ? "0.0" : text;
@@ -56,11 +78,12 @@ bool has_mean(const json& value) { return !value.is_null() && value.contains("me
 
 bool is_best(const json& table, const std::string& cell, const std::string& entry) {
   const json value = value_of(table, cell, entry);
-  if (!has_mean(value)) return false;
+  if (!has_mean(value) || !entry_of(table, entry).at("compared").get<bool>()) return false;
   double best = 0;
   int count = 0;
   for (const json& other : table.at("values")) {
     if (other.at("cell") != cell || !has_mean(other)) continue;
+    if (!entry_of(table, other.at("entry")).at("compared").get<bool>()) continue;
     best = count++ == 0 ? other.at("mean").get<double>() : std::max(best, other.at("mean").get<double>());
   }
   return count > 1 && value.at("mean").get<double>() == best;

@@ -15,6 +15,12 @@ nlohmann::json value_of(const nlohmann::json& table, const std::string& cell, co
 nlohmann::json test_of(const nlohmann::json& table, const std::string& cell, const std::string& entry);
 /// The label of a cell ("cells") or an entry ("entries") by its id.
 std::string label_of(const nlohmann::json& table, const char* list, const std::string& id);
+/// The entry with this id ("entries").
+nlohmann::json entry_of(const nlohmann::json& table, const std::string& id);
+/// Does something have to be said of the entry, so that its row carries a dagger?
+bool is_marked(const nlohmann::json& entry);
+/// What the daggers of a table mean, one sentence for each marked row, without the dagger.
+std::vector<std::string> footnotes(const nlohmann::json& table);
 /// "58.3": a fraction as percent with one decimal.
 std::string percent(double fraction);
 /// "56.0 to 60.1"; "–" if there is none, since there are fewer than two patients.
@@ -23,7 +29,7 @@ std::string interval_text(const nlohmann::json& interval);
 std::string mean_and_sd(const nlohmann::json& value);
 /// Has the value a mean, or is it a hole?
 bool has_mean(const nlohmann::json& value);
-/// Has the entry the highest mean of the cell, among two or more?
+/// Has the entry the highest mean of the cell, among two or more that are compared?
 bool is_best(const nlohmann::json& table, const std::string& cell, const std::string& entry);
 /// Is the entry significantly different from the reference in this cell?
 bool is_significant(const nlohmann::json& table, const std::string& cell, const std::string& entry);

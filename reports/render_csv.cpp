@@ -70,7 +70,9 @@ constexpr Column kValueColumns[] = {{"size", "/size"},
                                     {"paper_mean", "/value/paper/mean"},
                                     {"paper_sd", "/value/paper/sd"},
                                     {"against_paper", "/against_paper"},
-                                    {"why", "/value/why"}};
+                                    {"why", "/value/why"},
+                                    {"compared", "/entry/compared"},
+                                    {"remark", "/entry/remark"}};
 
 constexpr Column kTestColumns[] = {{"size", "/size"},
                                    {"table", "/table"},
@@ -115,7 +117,8 @@ constexpr Column kOrganColumns[] = {{"size", "/size"},
                                     {"name", "/organ/name"},
                                     {"entry", "/organ/entry"},
                                     {"patients", "/organ/patients"},
-                                    {"mean", "/organ/mean"}};
+                                    {"mean", "/organ/mean"},
+                                    {"remark", "/entry/remark"}};
 
 }  // namespace
 
@@ -151,7 +154,10 @@ std::string render_csv_tests(const json& report, const json& table) {
 std::string render_csv_organs(const json& report, const json& table) {
   std::string text = header(kOrganColumns);
   for (const json& organ : table.at("organs")) {
-    text += row(kOrganColumns, {{"size", report.at("size")}, {"table", table.at("name")}, {"organ", organ}});
+    text += row(kOrganColumns, {{"size", report.at("size")},
+                                {"table", table.at("name")},
+                                {"organ", organ},
+                                {"entry", entry_of(table, organ.at("entry"))}});
   }
   return text;
 }

@@ -89,13 +89,15 @@ std::string cell_text(const json& table, const std::string& cell, const std::str
 std::string caption(const json& report, const json& table) {
   const json& tests = table.at("tests");
   const bool has_paper = table.at("paper_table") != 0;
+  std::string remarks;
+  for (const std::string& note : footnotes(table)) remarks += " $^\\dagger$ " + escaped(note);
   return fmt::format(
       "{}. Dice in percent, mean $\\pm$ standard deviation over all (case, organ) pairs, as in the paper; "
       "bold: highest of these means (rankings go by the mean over organs instead); $^*$: significantly "
-      "different from {} (Wilcoxon signed-rank, {}-adjusted, level {:g}){}. {}.",
+      "different from {} (Wilcoxon signed-rank, {}-adjusted, level {:g}){}. {}.{}",
       escaped(table.at("title")), escaped(label_of(table, "entries", tests.at("reference"))),
       correction_name(table), tests.at("alpha").get<double>(),
-      has_paper ? "; in brackets the paper's mean" : "", escaped(report.at("size")));
+      has_paper ? "; in brackets the paper's mean" : "", escaped(report.at("size")), remarks);
 }
 
 // A table of the tests, for the document.
@@ -141,7 +143,7 @@ std::string render_latex_table(const json& report, const json& table) {
   for (const json& cell : cells) text += " & " + escaped(cell.at("label"));
   text += " \\\\\n\\midrule\n";
   for (const json& entry : table.at("entries")) {
-    text += escaped(entry.at("label"));
+    text += escaped(entry.at("label")) + (is_marked(entry) ? "$^\\dagger$" : "");
     for (const json& cell : cells) text += " & " + cell_text(table, cell.at("id"), entry.at("id"));
     text += " \\\\\n";
   }

@@ -30,6 +30,9 @@ std::string plain(const std::string& text) {
 }
 std::string plain(const json& text) { return plain(text.get<std::string>()); }
 
+// The label of a row, with a dagger if there is a footnote to it.
+std::string row_label(const json& entry) { return plain(entry.at("label")) + (is_marked(entry) ? " †" : ""); }
+
 std::string row(const std::vector<std::string>& fields) {
   return fmt::format("| {} |\n", fmt::join(fields, " | "));
 }
@@ -63,7 +66,7 @@ std::string value_table(const json& table) {
   }
   std::string text = header(names);
   for (const json& entry : table.at("entries")) {
-    std::vector<std::string> fields{plain(entry.at("label")), fmt::format("{}", entry.at("seeds").size())};
+    std::vector<std::string> fields{row_label(entry), fmt::format("{}", entry.at("seeds").size())};
     for (const json& cell : cells) {
       fields.push_back(cell_text(table, cell.at("id"), entry.at("id")));
       if (has_paper) fields.push_back(paper_text(value_of(table, cell.at("id"), entry.at("id"))));
@@ -111,7 +114,7 @@ std::string interval_table(const json& table) {
   for (const json& cell : shown_cells(table)) {
     for (const json& entry : table.at("entries")) {
       const json value = value_of(table, cell.at("id"), entry.at("id"));
-      std::vector<std::string> fields{plain(cell.at("label")), plain(entry.at("label"))};
+      std::vector<std::string> fields{plain(cell.at("label")), row_label(entry)};
       const std::vector<std::string> numbers =
           has_mean(value) ? interval_row(value)
                           : std::vector<std::string>{value.at("why"), "", "", "", "", "", "", ""};
@@ -184,7 +187,7 @@ std::string organ_table(const json& table) {
     rows[{organ.at("test_modality"), organ.at("organ"), organ.at("relation")}][organ.at("entry")] = &organ;
   }
   std::vector<std::string> names{"test images", "organ", "relation", "patients"};
-  for (const json& entry : table.at("entries")) names.push_back(plain(entry.at("label")));
+  for (const json& entry : table.at("entries")) names.push_back(row_label(entry));
   std::string text = header(names);
   for (const auto& [key, by_entry] : rows) {
     const json& first = *by_entry.begin()->second;
@@ -202,17 +205,17 @@ std::string organ_table(const json& table) {
 std::string table_section(const json& report, const json& table) {
   std::string text = fmt::format(
       "\n## {0}: {1}\n\n_{2}_\n\n{3} in percent on the {4} grid, **pooled mean** ± standard deviation over "
-      "all "
-      "(case, organ) pairs, the paper's estimator; bold: highest pooled mean; \\*: significantly different "
+      "all (case, organ) pairs, the paper's estimator; bold: highest pooled mean; \\*: significantly "
+      "different "
       "from {5} after correction.\n\n",
       plain(table.at("name")), plain(table.at("title")), plain(report.at("size")),
       table.at("metric") == "dice" ? "Dice" : plain(table.at("metric")), table.at("grid").get<std::string>(),
       plain(label_of(table, "entries", table.at("tests").at("reference"))));
   text += value_table(table) + "\n";
+  for (const std::string& note : footnotes(table)) text += "- † " + plain(note) + "\n";
   text +=
-      "The same scores by the **mean over organs** (mean over patients for each organ, then over organs: "
-      "every "
-      "organ counts alike), which is totum's primary estimator and the one that the rankings below go "
+      "\nThe same scores by the **mean over organs** (mean over patients for each organ, then over organs: "
+      "every organ counts alike), which is totum's primary estimator and the one that the rankings below go "
       "by:\n\n";
   text += organ_mean_table(table) + "\n";
   for (const json& note : table.at("notes")) text += "- " + plain(note) + "\n";

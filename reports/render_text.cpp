@@ -18,19 +18,23 @@ std::string cell_text(const json& table, const std::string& cell, const std::str
   return mean_and_sd(value) + (is_significant(table, cell, entry) ? "*" : " ");
 }
 
+std::string row_label(const json& entry) {
+  return entry.at("label").get<std::string>() + (is_marked(entry) ? " †" : "");
+}
+
 }  // namespace
 
 std::string render_text_table(const json& table) {
   const auto cells = shown_cells(table);
   std::size_t width = 6;
   for (const json& entry : table.at("entries"))
-    width = std::max(width, entry.at("label").get<std::string>().size());
+    width = std::max(width, entry.at("label").get<std::string>().size() + (is_marked(entry) ? 2 : 0));
   std::string text = fmt::format("{}: {}\n{:<{}}", table.at("name").get<std::string>(),
                                  table.at("title").get<std::string>(), "", width);
   for (const json& cell : cells) text += fmt::format("  {:>14}", cell.at("label").get<std::string>());
   text += "\n";
   for (const json& entry : table.at("entries")) {
-    text += fmt::format("{:<{}}", entry.at("label").get<std::string>(), width);
+    text += fmt::format("{:<{}}", row_label(entry), width);
     for (const json& cell : cells)
       text += fmt::format("  {:>14}", cell_text(table, cell.at("id"), entry.at("id")));
     text += "\n";
@@ -40,6 +44,7 @@ std::string render_text_table(const json& table) {
       "from "
       "{}\n",
       label_of(table, "entries", table.at("tests").at("reference")));
+  for (const std::string& note : footnotes(table)) text += fmt::format("† {}\n", note);
   return text;
 }
 

@@ -82,6 +82,18 @@ std::string mixture(const ReportInput& input, const json::json_pointer& place, c
   return fmt::format("the runs differ in {}: {}", what, fmt::join(parts, "; "));
 }
 
+// The preset and what kind of data it ran on.
+std::string run_size(const ReportInput& input) {
+  const json* record = first_record(input);
+  if (record == nullptr) return "scores of given files: nothing is known about their training";
+  const std::string preset = record->value("preset", "?");
+  if (record->value("dataset", "") == "phantom") {
+    return fmt::format("{}, phantom: not a result about patients", preset);
+  }
+  return fmt::format("preset {}, dataset {}, size {}", preset, record->value("dataset", "?"),
+                     record->value("size", "?"));
+}
+
 // Warnings and notes of all runs, each once, with the runs that gave it.
 json collected(const ReportInput& input) {
   std::map<std::string, std::set<std::string>> by_text;
@@ -91,7 +103,7 @@ json collected(const ReportInput& input) {
       for (const auto& text : source->at(key)) by_text[text.get<std::string>()].insert(run.folder);
     }
   }
-  by_text.erase(size_sentence(input));  // stands on every page anyway
+  by_text.erase(run_size(input));  // stands on every page anyway
   json warnings = json::array();
   for (const auto& [text, folders] : by_text) warnings.push_back({{"text", text}, {"runs", folders}});
   for (const auto& [place, what] :
@@ -124,6 +136,17 @@ std::size_t fewest_trainings(const ReportInput& input) {
   return fewest;
 }
 
+// Labels of the entries whose runs saw hidden labels.
+std::set<std::string> seeing_hidden_labels(const ReportInput& input) {
+  const json::json_pointer place("/traits/supervision");
+  std::set<std::string> labels;
+  for (const ReportRun& run : input.runs) {
+    if (run.record.contains(place) && run.record.at(place) == "full")
+      labels.insert(run.record.value("label", run.id));
+  }
+  return labels;
+}
+
 json caveats(const ReportInput& input) {
   json list = json::array({size_sentence(input)});
   if (fewest_trainings(input) < kSeedsForMethods) {
@@ -131,6 +154,12 @@ json caveats(const ReportInput& input) {
         "Fewer than three seeds: a p-value here compares sets of weights, not methods, since training a "
         "method "
         "again would give other weights.");
+  }
+  for (const std::string& label : seeing_hidden_labels(input)) {
+    list.push_back(
+        fmt::format("{} was trained with the labels that the training cases hide from all other "
+                    "methods: an upper bound, no rival.",
+                    label));
   }
   if (!failures(input).empty()) list.push_back("Some runs have no scores; they are listed as missing.");
   return list;
@@ -140,13 +169,9 @@ json caveats(const ReportInput& input) {
 
 std::string size_sentence(const ReportInput& input) {
   const json* record = first_record(input);
-  if (record == nullptr) return "scores of given files: nothing is known about their training";
-  const std::string preset = record->value("preset", "?");
-  if (record->value("dataset", "") == "phantom") {
-    return fmt::format("{}, phantom: not a result about patients", preset);
-  }
-  return fmt::format("preset {}, dataset {}, size {}", preset, record->value("dataset", "?"),
-                     record->value("size", "?"));
+  const json::json_pointer z_extent("/config/preprocess/z_extent");
+  const bool cut = record != nullptr && record->contains(z_extent) && record->at(z_extent) == "labels";
+  return run_size(input) + (cut ? "; images cut in z with their labels" : "");
 }
 
 json make_report(const ReportInput& input, const PublishedNumbers& published, const ReportOptions& options) {

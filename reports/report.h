@@ -20,7 +20,8 @@ struct ReportOptions {
 nlohmann::json make_report(const ReportInput& input, const PublishedNumbers& published,
                            const ReportOptions& options);
 
-/// "smoke, phantom: not a result about patients", or the preset's name for other data.
+/// "smoke, phantom: not a result about patients", or the preset's name for other data; and whether labels
+/// decided where images were cut. Stands on every page and in every row.
 std::string size_sentence(const ReportInput& input);
 
 }  // namespace totum

@@ -159,6 +159,18 @@ void check_comparable(const std::vector<ReportRun>& runs) {
                   fmt::join(faults, "\n  ")));
 }
 
+// A table's "dice" is the Dice that the runs' preset chose (evaluation/dice).
+void use_dice_of_runs(ReportInput& input) {
+  const json::json_pointer place("/config/evaluation/dice");
+  for (const ReportRun& run : input.runs) {
+    if (run.record.is_null() || !run.record.contains(place)) continue;
+    for (TableSpec& table : input.tables) {
+      if (table.metric == "dice") table.metric = run.record.at(place).get<std::string>();
+    }
+    return;  // the others agree: check_comparable()
+  }
+}
+
 }  // namespace
 
 ReportInput read_runs(const fs::path& runs, const std::vector<TableSpec>& tables) {
@@ -185,6 +197,7 @@ ReportInput read_runs(const fs::path& runs, const std::vector<TableSpec>& tables
         true);
   }
   check_comparable(input.runs);
+  use_dice_of_runs(input);
   return input;
 }
 

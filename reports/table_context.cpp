@@ -50,6 +50,18 @@ CellFilter TableContext::filter_of(const TableCell& basic_cell) const {
   return {*basic_cell.test_modality, basic_cell.relation, table.metric, table.grid};
 }
 
+nlohmann::json TableContext::traits_of(const std::string& entry) const {
+  for (const ReportRun& run : input.runs) {
+    if (run.id == entry && run.record.contains("traits")) return run.record.at("traits");
+  }
+  return nlohmann::json::object();
+}
+
+bool TableContext::is_compared(const TableEntry& entry) const {
+  if (entry.id == table.tests.reference) return true;
+  return entry.compared.value_or(traits_of(entry.id).value("supervision", "partial") != "full");
+}
+
 const std::string& TableContext::label_of(const std::string& entry) const {
   return std::find_if(table.entries.begin(), table.entries.end(),
                       [&](const TableEntry& e) { return e.id == entry; })

@@ -33,6 +33,11 @@ class TableContext {
                                                                  const std::vector<Score>& scores) const;
   [[nodiscard]] CellFilter filter_of(const TableCell& basic_cell) const;
   [[nodiscard]] const std::string& label_of(const std::string& entry) const;
+  /// What the runs of an entry say about their method (run.json: traits); an empty object for scores of other
+  /// programs.
+  [[nodiscard]] nlohmann::json traits_of(const std::string& entry) const;
+  /// Has the entry a part in "best", rankings and tests? See TableEntry::compared; the reference always has.
+  [[nodiscard]] bool is_compared(const TableEntry& entry) const;
 
  private:
   std::map<std::string, std::vector<const ReportRun*>> runs_;

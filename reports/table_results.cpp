@@ -21,7 +21,12 @@ json entries(const TableContext& context) {
   for (const TableEntry& entry : context.table.entries) {
     json seeds = json::array();
     for (const ReportRun* run : context.runs_of(entry.id)) seeds.push_back(run->seed);
+    const json traits = context.traits_of(entry.id);
     list.push_back({{"id", entry.id},
+                    {"of_paper", traits.value("of_paper", true)},
+                    {"supervision", traits.value("supervision", "partial")},
+                    {"remark", traits.value("remark", "")},
+                    {"compared", context.is_compared(entry)},
                     {"method", entry.method},
                     {"label", entry.label},
                     {"options", entry.options},

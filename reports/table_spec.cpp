@@ -30,6 +30,7 @@ void read_entries(JsonReader& json, TableSpec& table) {
     reader.optional("label", entry.label);
     reader.optional("paper_method", entry.paper_method);
     entry.options = reader.raw("options");
+    if (bool compared = true; reader.optional("compared", compared)) entry.compared = compared;
     if (entry.options.is_null()) entry.options = nlohmann::json::object();
     if (!ids.insert(entry.id).second) reader.fail("id", "stands twice in this table");
     if (!entry.options.is_object()) reader.fail("options", "must be an object");
@@ -38,6 +39,19 @@ void read_entries(JsonReader& json, TableSpec& table) {
     table.entries.push_back(std::move(entry));
   }
   if (table.entries.empty()) json.fail("entries", "must name at least one method");
+}
+
+// Parts must be independent samples: two cells of one modality's test images have the same patients.
+void check_parts(JsonReader& reader, const TableSpec& table, const TableCell& cell) {
+  std::set<Modality> seen;
+  for (const TableCell& earlier : table.cells) {
+    const bool is_part =
+        std::find(cell.mean_of.begin(), cell.mean_of.end(), earlier.id) != cell.mean_of.end();
+    if (!is_part || !earlier.test_modality || seen.insert(*earlier.test_modality).second) continue;
+    reader.fail("mean_of", fmt::format("names two cells of {} test images, which have the same patients; the "
+                                       "parts of a mean must have different ones",
+                                       to_string(*earlier.test_modality)));
+  }
 }
 
 void read_cells(JsonReader& json, TableSpec& table) {
@@ -57,6 +71,7 @@ void read_cells(JsonReader& json, TableSpec& table) {
         reader.fail("mean_of", fmt::format("names \"{}\"; must be a basic cell, no mean itself", part));
       }
     }
+    check_parts(reader, table, cell);
     if (cell.mean_of.empty()) {
       std::string modality, relation;
       reader.required("test_modality", modality, one_of({"ct", "mr"}));
@@ -95,6 +110,10 @@ void read_tests(JsonReader reader, TableSpec& table) {
   const bool known = std::any_of(table.entries.begin(), table.entries.end(),
                                  [&](const TableEntry& entry) { return entry.id == tests.reference; });
   if (!known) reader.fail("reference", "must be the id of an entry");
+  for (const TableEntry& entry : table.entries) {
+    if (entry.id == tests.reference && !entry.compared.value_or(true))
+      reader.fail("reference", "must be an entry that is compared");
+  }
   reader.no_more_keys();
 }
 
@@ -142,6 +161,7 @@ nlohmann::json to_json(const TableSpec& table) {
                        {"label", e.label},
                        {"paper_method", e.paper_method},
                        {"options", e.options}});
+    if (e.compared) entries.back()["compared"] = *e.compared;
   }
   nlohmann::json cells = nlohmann::json::array();
   for (const TableCell& cell : table.cells) cells.push_back(cell_to_json(cell));

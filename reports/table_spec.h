@@ -21,6 +21,9 @@ struct TableEntry {
   std::string label;         // as shown
   std::string paper_method;  // its name in paper_tables.csv, empty if the paper has no such entry
   nlohmann::json options;    // of the method
+  /// false: outside "best", rankings and tests (a bound, no rival). Not declared: true, unless its runs saw
+  /// labels that training hides from the others.
+  std::optional<bool> compared;
 };
 
 /// A cell: organs of one relation in test images of one modality, or the plain mean of other cells.

@@ -1,6 +1,7 @@
 #include "reports/table_tests.h"
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include <algorithm>
 
@@ -82,7 +83,7 @@ std::vector<MadeTest> make_tests(const TableContext& context, json& skipped) {
     if (!cell.shown) continue;
     for (const TableEntry& entry : context.table.entries) {
       const std::string& reference = context.table.tests.reference;
-      if (entry.id == reference) continue;
+      if (entry.id == reference || !context.is_compared(entry)) continue;
       const bool both = !context.runs_of(reference).empty() && !context.runs_of(entry.id).empty();
       const auto parts = both ? paired(context, cell, entry) : std::vector<PairedValues>{};
       if (const std::string why = obstacle(context, entry, parts); !why.empty()) {
@@ -160,8 +161,13 @@ std::string pairs_note(const TableContext& context) {
   return note;
 }
 
-std::string family_text(std::size_t made, std::size_t skipped) {
+std::string family_text(const TableContext& context, std::size_t made, std::size_t skipped) {
   std::string text = fmt::format("all {} tests of this table", made + skipped);
+  std::vector<std::string> outside;
+  for (const TableEntry& entry : context.table.entries) {
+    if (!context.is_compared(entry)) outside.push_back(entry.label);
+  }
+  if (!outside.empty()) text += fmt::format(" (without {}: not compared)", fmt::join(outside, ", "));
   if (skipped > 0) text += fmt::format(", {} of them not made and counted with p = 1", skipped);
   return text;
 }
@@ -201,7 +207,7 @@ json table_tests(const TableContext& context) {
           {"alternative", to_string(tests.alternative)},
           {"tie_tolerance", tests.tie_tolerance},
           {"correction", tests.correction},
-          {"family", family_text(made.size(), skipped.size())},
+          {"family", family_text(context, made.size(), skipped.size())},
           {"alpha", tests.alpha},
           {"equivalence_margin", tests.equivalence_margin},
           {"results", results},

@@ -191,11 +191,13 @@ json ordered(std::vector<std::pair<double, std::string>> order, bool ascending) 
   return list;
 }
 
-json ranking_by_mean(const TableCell& cell, const json& values) {
+json ranking_by_mean(const TableContext& context, const TableCell& cell, const json& values) {
   std::vector<std::pair<double, std::string>> order;
-  for (const json& value : values) {
-    if (value.at("cell") == cell.id && value.contains("mean_over_organs")) {
-      order.emplace_back(value.at("mean_over_organs").get<double>(), value.at("entry").get<std::string>());
+  for (const TableEntry& entry : context.table.entries) {
+    if (!context.is_compared(entry)) continue;
+    for (const json& value : values) {
+      if (value.at("cell") == cell.id && value.at("entry") == entry.id && value.contains("mean_over_organs"))
+        order.emplace_back(value.at("mean_over_organs").get<double>(), entry.id);
     }
   }
   return ordered(std::move(order), /*ascending=*/false);
@@ -205,6 +207,7 @@ json ranking_by_ranks(const TableContext& context, const TableCell& cell, std::s
   std::vector<std::string> entries;
   std::vector<std::map<PatientOfPart, double>> means;
   for (const TableEntry& entry : context.table.entries) {
+    if (!context.is_compared(entry)) continue;
     auto of_entry = patient_means(context, cell, entry.id);
     if (of_entry.empty()) continue;
     entries.push_back(entry.id);
@@ -241,7 +244,7 @@ json table_rankings(const TableContext& context, const json& values) {
     std::size_t patients = 0;
     const json by_ranks = ranking_by_ranks(context, cell, patients);
     list.push_back({{"cell", cell.id},
-                    {"by_mean", ranking_by_mean(cell, values)},
+                    {"by_mean", ranking_by_mean(context, cell, values)},
                     {"by_mean_rank", by_ranks},
                     {"patients", patients}});
   }

@@ -10,6 +10,7 @@
 
 #include "core/error.h"
 #include "core/random.h"
+#include "data/sampler/augmentation.h"
 
 namespace totum {
 
@@ -20,6 +21,14 @@ using ClassTable = std::array<bool, kOrgans + 1>;  // by class index
 ClassTable labelled_table(const std::vector<std::int64_t>& organs) {
   ClassTable table{};
   for (const std::int64_t organ : organs) table[static_cast<std::size_t>(organ)] = true;
+  return table;
+}
+
+// What a method with this supervision may see of a case of the task.
+ClassTable visible_table(const Task& task, Supervision supervision) {
+  if (supervision == Supervision::partial) return labelled_table(task.organs);
+  ClassTable table{};
+  std::fill(table.begin() + 1, table.end(), true);
   return table;
 }
 
@@ -49,7 +58,7 @@ std::optional<Shape3> foreground_start(const PreparedCase& image, const ClassTab
 // Calls copy(patch row, image row, voxels) for every row (y,z) of the patch that lies inside the image.
 template <class Copy>
 void for_each_row(const Shape3& shape, const Shape3& start, const Shape3& patch, const Copy& copy) {
-  const std::int64_t width = std::min(patch[2], shape[2] - start[2]);
+  const std::int64_t width = std::max<std::int64_t>(std::min(patch[2], shape[2] - start[2]), 0);
   for (std::int64_t z = 0; z < std::min(patch[0], shape[0] - start[0]); ++z) {
     for (std::int64_t y = 0; y < std::min(patch[1], shape[1] - start[1]); ++y) {
       copy((z * patch[1] + y) * patch[2], ((start[0] + z) * shape[1] + start[1] + y) * shape[2] + start[2],
@@ -65,6 +74,9 @@ SamplerConfig read_sampler_config(JsonReader json) {
   json.optional("patch_voxels", config.patch_voxels, multiple_of(16));
   json.optional("batch_size", config.batch_size, at_least(2));
   json.optional("foreground_fraction", config.foreground_fraction, between(0.0, 1.0));
+  json.optional("extra_voxels", config.extra_voxels, between(0, 1000));
+  json.optional("last_start", config.last_start);
+  json.optional("augmentation", config.augmentation, one_of({"none", "published_code"}));
   json.no_more_keys();
   return config;
 }
@@ -72,7 +84,10 @@ SamplerConfig read_sampler_config(JsonReader json) {
 nlohmann::json to_json(const SamplerConfig& config) {
   return {{"patch_voxels", config.patch_voxels},
           {"batch_size", config.batch_size},
-          {"foreground_fraction", config.foreground_fraction}};
+          {"foreground_fraction", config.foreground_fraction},
+          {"extra_voxels", config.extra_voxels},
+          {"last_start", config.last_start},
+          {"augmentation", config.augmentation}};
 }
 
 Shape3 crop_start(const PreparedCase& image, const std::vector<std::int64_t>& labelled_organs,
@@ -81,7 +96,8 @@ Shape3 crop_start(const PreparedCase& image, const std::vector<std::int64_t>& la
   const Shape3 shape = image.shape();
   Shape3 start{};
   for (std::size_t a = 0; a < 3; ++a) {
-    start[a] = random.below(std::max<std::int64_t>(shape[a] - config.patch_voxels[a], 0) + 1);
+    const std::int64_t last = std::max(shape[a] - config.patch_voxels[a], config.extra_voxels);
+    start[a] = random.below(config.last_start ? last + 1 : std::max<std::int64_t>(last, 1));
   }
   if (config.foreground_fraction > 0 && random.chance(config.foreground_fraction)) {
     return foreground_start(image, labelled_table(labelled_organs), config.patch_voxels, random)
@@ -91,11 +107,13 @@ Shape3 crop_start(const PreparedCase& image, const std::vector<std::int64_t>& la
 }
 
 PatchSampler::PatchSampler(const PreparedDataset& data, const SamplerConfig& config, std::uint64_t seed,
-                           const std::vector<std::int64_t>& tasks, const std::string& part)
+                           const std::vector<std::int64_t>& tasks, const std::string& part,
+                           Supervision supervision)
     : data_(data),
       config_(config),
       seed_(seed),
       stream_(derive_seed(0, part)),
+      supervision_(supervision),
       cases_(data.split.in(Subset::train)) {
   if (!tasks.empty()) {
     std::erase_if(cases_, [&](const SplitCase& c) {
@@ -138,7 +156,7 @@ void PatchSampler::fill(Batch& batch, std::int64_t slot, const Place& place) con
   float* image_out = batch.image.data_ptr<float>() + slot * voxels;
   std::int64_t* label_out = batch.label.data_ptr<std::int64_t>() + slot * voxels;
   std::fill_n(image_out, voxels, image.padding());
-  const ClassTable labelled = labelled_table(task.organs);
+  const ClassTable labelled = visible_table(task, supervision_);
   for_each_row(image.shape(), start, patch, [&](std::int64_t to, std::int64_t from, std::int64_t width) {
     std::memcpy(image_out + to, image.image().data() + from, static_cast<std::size_t>(width) * sizeof(float));
     for (std::int64_t x = 0; x < width; ++x) {
@@ -147,7 +165,12 @@ void PatchSampler::fill(Batch& batch, std::int64_t slot, const Place& place) con
     }
   });
   atlas_patch(data_.atlas, image.shape(), start, patch,
-              batch.atlas.data_ptr<float>() + slot * kOrgans * voxels);
+              batch.atlas.data_ptr<float>() + slot * kOrgans * voxels, data_.warp_of(image.case_id()));
+  if (config_.augmentation == "published_code") {
+    augment_published({image_out, static_cast<std::size_t>(voxels)}, patch,
+                      RandomStream(seed_, "augmentation", static_cast<std::uint64_t>(place.epoch),
+                                   derive_seed(0, image.case_id())));
+  }
   bool* labelled_out = batch.labelled.data_ptr<bool>() + slot * kOrgans;
   std::copy(labelled.begin() + 1, labelled.end(), labelled_out);
   batch.modality.push_back(task.modality);
@@ -159,6 +182,7 @@ Batch PatchSampler::batch(std::int64_t iteration) const {
   const std::int64_t size = config_.batch_size;
   const auto [depth, height, width] = config_.patch_voxels;
   Batch batch;
+  batch.supervision = supervision_;
   batch.image = at::empty({size, 1, depth, height, width}, at::kFloat);
   batch.label = at::zeros({size, depth, height, width}, at::kLong);
   batch.labelled = at::empty({size, kOrgans}, at::kBool);

@@ -18,14 +18,17 @@ struct SamplerConfig {
   Shape3 patch_voxels{64, 192, 192};  // D,H,W; multiples of 16
   std::int64_t batch_size = 3;        // B; at least 2 (methods couple images, and LibTorch is slow with one)
   double foreground_fraction = 0.0;   // of patches centred on a voxel of a labelled organ
+  std::int64_t extra_voxels = 0;      // images are padded at the end to at least the patch and this (CODE: 5)
+  bool last_start = true;             // false: a crop never starts at the last possible place (CODE)
+  std::string augmentation = "none";  // none | published_code (augmentation.h)
 };
 
 SamplerConfig read_sampler_config(JsonReader json);
 nlohmann::json to_json(const SamplerConfig& config);
 
-/// Where the crop of a case starts in its epoch (D,H,W). Uniform in 0..size-crop inclusive on every axis; 0
-/// where the image is smaller than the patch. Keyed by (seed, epoch, case id) alone, so that all methods see
-/// the same crop.
+/// Where the crop of a case starts in its epoch (D,H,W). Uniform in 0..size-crop on every axis, where size is
+/// at least crop + extra_voxels; the last place only if `last_start`; 0 if there is no other. Keyed by (seed,
+/// epoch, case id) alone, so that all methods see the same crop.
 Shape3 crop_start(const PreparedCase& image, const std::vector<std::int64_t>& labelled_organs,
                   const SamplerConfig& config, std::uint64_t seed, std::int64_t epoch);
 
@@ -35,16 +38,18 @@ Shape3 crop_start(const PreparedCase& image, const std::vector<std::int64_t>& la
 class PatchSampler {
  public:
   /// `tasks` empty: all. `part` names the stream: parts with other names have other orders, and a part's
-  /// order does not depend on which other parts there are. Throws DataError if there is no training case.
+  /// order does not depend on which other parts there are. `supervision` changes labels, never crops or
+  /// order. Throws DataError if there is no training case.
   PatchSampler(const PreparedDataset& data, const SamplerConfig& config, std::uint64_t seed,
-               const std::vector<std::int64_t>& tasks = {}, const std::string& part = "");
+               const std::vector<std::int64_t>& tasks = {}, const std::string& part = "",
+               Supervision supervision = Supervision::partial);
 
   [[nodiscard]] std::int64_t cases() const { return static_cast<std::int64_t>(cases_.size()); }
   /// Optimiser steps in `epochs` epochs: round(epochs n / B), at least 1.
   [[nodiscard]] std::int64_t iterations(std::int64_t epochs) const;
   /// Epoch of an iteration: floor(i B / n).
   [[nodiscard]] std::int64_t epoch(std::int64_t iteration) const;
-  /// Thread-safe; labels of organs that the case's task does not label are 0.
+  /// Thread-safe; labels of organs that the case's task does not label are 0 (partial supervision).
   [[nodiscard]] Batch batch(std::int64_t iteration) const;
 
  private:
@@ -59,6 +64,7 @@ class PatchSampler {
   SamplerConfig config_;
   std::uint64_t seed_;
   std::uint64_t stream_;
+  Supervision supervision_;
   std::vector<SplitCase> cases_;
 };
 

@@ -62,7 +62,7 @@ class ReportCommandsTest : public testing::Test {
 };
 
 TEST_F(ReportCommandsTest, ReportThenVerify) {
-  write_synthetic_grid(runs());
+  write_shipped_grid(runs());
   const Outcome made = call({"report", runs(), "--out", report()});
   EXPECT_EQ(made.exit_status, 0) << made.error;
   EXPECT_THAT(made.out, HasSubstr("smoke, phantom: not a result about patients"));
@@ -73,7 +73,7 @@ TEST_F(ReportCommandsTest, ReportThenVerify) {
 }
 
 TEST_F(ReportCommandsTest, ReportOfAFailedRunIsMadeAndExitsWithOne) {
-  write_synthetic_grid(runs());
+  write_shipped_grid(runs());
   fs::remove(fs::path(runs()) / "single/seed-0/done.json");
   const Outcome made = call({"report", runs(), "--out", report(), "--tables", "table1"});
   EXPECT_EQ(made.exit_status, 1);
@@ -84,7 +84,7 @@ TEST_F(ReportCommandsTest, ReportOfAFailedRunIsMadeAndExitsWithOne) {
 }
 
 TEST_F(ReportCommandsTest, VerifyNamesTheBrokenLink) {
-  write_synthetic_grid(runs());
+  write_shipped_grid(runs());
   call({"report", runs(), "--out", report()});
   write_file_atomically(fs::path(runs()) / "single/seed-0/best.safetensors", "other weights");
   const Outcome verified = call({"verify", report(), "--json"});

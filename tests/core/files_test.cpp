@@ -1,5 +1,6 @@
 #include "core/files.h"
 
+#include <fmt/format.h>
 #include <gtest/gtest.h>
 #include <sys/resource.h>
 #include <sys/wait.h>
@@ -69,10 +70,16 @@ TEST(WritePathAtomically, KeepsTheExtensionAndRemovesTheTemporaryAfterAnError) {
 
 TEST(RemoveStaleTemporaries, RemovesThoseOfDeadProcessesOnly) {
   const TemporaryFolder folder;
-  std::ofstream(folder.path() / ".totum-tmp-999999999-1-x.txt") << "half";
+  char host[256] = {};
+  ASSERT_EQ(::gethostname(host, sizeof(host) - 1), 0);
+  const fs::path ours = folder.path() / fmt::format(".totum-tmp-999999999-{}-1-x.txt", host);
+  const fs::path of_another_machine = folder.path() / ".totum-tmp-999999999-another.machine-1-x.txt";
+  std::ofstream(ours) << "half";
+  std::ofstream(of_another_machine) << "in work";
   std::ofstream(folder.path() / "x.txt") << "whole";
   remove_stale_temporaries(folder.path());
-  EXPECT_FALSE(fs::exists(folder.path() / ".totum-tmp-999999999-1-x.txt"));
+  EXPECT_FALSE(fs::exists(ours));
+  EXPECT_TRUE(fs::exists(of_another_machine));
   EXPECT_TRUE(fs::exists(folder.path() / "x.txt"));
 }
 

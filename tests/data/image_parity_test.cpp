@@ -15,9 +15,12 @@
 #include "data/nifti.h"
 #include "data/normalise.h"
 #include "data/orientation.h"
+#include "data/published_crop.h"
 #include "data/resample.h"
 #include "data/split.h"
 #include "data/torso.h"
+#include "tests/core/temporary_folder.h"
+#include "tests/data/prepared_volumes.h"
 #include "tests/data/volumes.h"
 
 namespace totum {
@@ -316,6 +319,118 @@ TEST(NormaliseParity, CtAndMrAreThoseOfThePublishedCode) {
     const double atol = row.at("tensors").at(name).at("atol");
     for (std::size_t i = 0; i < raw.size(); ++i)
       ASSERT_NEAR(normalisation.apply(raw[i]), expected[i], atol) << name << i;
+  }
+}
+
+TEST(NormaliseParity, PaddingFirstCountsInMeanAndDeviationAsInThePublishedCode) {
+  const json row = fixture("normalise");
+  const SafetensorsFile file(folder() / row.at("expected").get<std::string>());
+  for (const auto& [modality, input, name] : {std::tuple{Modality::ct, "input_ct", "ct_padded"},
+                                              std::tuple{Modality::mr, "input_mr", "mr_padded"}}) {
+    const std::vector<float> raw = floats(file.at(input));
+    const auto& from = file.at(input).shape;
+    const auto& to = file.at(name).shape;
+    const std::vector<double> expected = values(file.at(name));
+    const std::int64_t padding =
+        static_cast<std::int64_t>(expected.size()) - static_cast<std::int64_t>(raw.size());
+    const Normalisation normalisation = normalisation_for(raw, modality, padding);
+    const double atol = row.at("tensors").at(name).at("atol");
+    std::size_t voxel = 0;
+    for (std::int64_t z = 0; z < to[0]; ++z) {
+      for (std::int64_t y = 0; y < to[1]; ++y) {
+        for (std::int64_t x = 0; x < to[2]; ++x, ++voxel) {
+          const bool inside = z < from[0] && y < from[1] && x < from[2];
+          const float value = inside ? raw[static_cast<std::size_t>((z * from[1] + y) * from[2] + x)] : 0.0F;
+          ASSERT_NEAR(normalisation.apply(value), expected[voxel], atol) << name << " " << voxel;
+        }
+      }
+    }
+  }
+}
+
+TEST(PublishedBodyParity, MaskAndBoxAreThoseOfThePublishedPreprocessing) {
+  const json row = fixture("otsu");
+  const SafetensorsFile file(folder() / row.at("inputs").get<std::string>());
+  for (const json& c : rows(row.at("expected"), "published_body")) {
+    const std::string key = c.at("key");
+    SCOPED_TRACE(key);
+    const bool is_ct = key.starts_with("ct");
+    const ImageVolume image{grid_of(file.at(key)), floats(file.at(key))};
+    const auto mask = eroded_body(image, c.at("threshold"));
+    const auto largest = largest_component(mask, image.geometry.size_xyz);
+    ASSERT_TRUE(largest);
+    EXPECT_EQ(largest->voxels, c.at("voxels").get<std::int64_t>());
+    BodyConfig config;
+    config.minimum_voxels = config.arm_minimum_voxels = c.at("min_filter");
+    const Box box = body_box(image, is_ct ? Modality::ct : Modality::mr, key, config, 0);
+    const auto corners = c.at("bbox_inclusive").get<std::array<Shape3, 2>>();  // z,y,x
+    for (std::size_t axis = 0; axis < 3; ++axis) {
+      EXPECT_EQ(box.start_xyz[2 - axis], corners[0][axis]);
+      EXPECT_EQ(box.start_xyz[2 - axis] + box.size_xyz[2 - axis] - 1, corners[1][axis]);
+    }
+    // The stored mask is the largest component alone: all of it is in ours.
+    const auto expected = values(file.at(is_ct ? "body_ct" : "body_mr"));
+    std::int64_t stored = 0;
+    for (std::size_t i = 0; i < mask.size(); ++i) {
+      stored += expected[i] > 0 ? 1 : 0;
+      ASSERT_TRUE(expected[i] == 0 || mask[i] == 1) << i;
+    }
+    EXPECT_EQ(stored, largest->voxels);
+  }
+}
+
+// Sum of the label maps zoomed by SciPy, divided by its maximum, blurred by SciPy.
+TEST(AtlasParity, OfThePublishedCodeIsTheReference) {
+  const json row = fixture("atlas");
+  const SafetensorsFile file(folder() / row.at("expected").get<std::string>());
+  const auto shape = row.at("common_shape").get<Shape3>();
+  const TemporaryFolder cache;
+  std::vector<PreparedCase> images;
+  std::vector<std::int64_t> organs;
+  for (const auto& [name, view] : file.tensors()) {
+    if (name.starts_with("atlas_")) organs.push_back(std::stoi(name.substr(6)));
+    if (!name.starts_with("label_")) continue;
+    const auto wide = values(view);
+    images.push_back(prepared_case(cache.path(), name, {view.shape[0], view.shape[1], view.shape[2]}, {},
+                                   {wide.begin(), wide.end()}));
+  }
+  // Cases without labelled organs bring the mean shape, which is not the reference's, to it.
+  std::vector<AtlasCase> cases;
+  Shape3 rest{};
+  for (std::size_t a = 0; a < 3; ++a) {
+    rest[a] = shape[a] * (static_cast<std::int64_t>(images.size()) + 4);
+    for (const PreparedCase& image : images) rest[a] -= image.shape()[a];
+    ASSERT_GT(rest[a], 4);
+  }
+  for (const PreparedCase& image : images) cases.push_back({&image, organs});
+  std::vector<PreparedCase> fillers;
+  for (int i = 0; i < 4; ++i) {
+    const std::int64_t last = i == 3 ? 1 : 0;
+    const Shape3 size{rest[0] / 4 + last * (rest[0] % 4), rest[1] / 4 + last * (rest[1] % 4),
+                      rest[2] / 4 + last * (rest[2] % 4)};
+    fillers.push_back(
+        prepared_case(cache.path(), "filler" + std::to_string(i), size, {},
+                      std::vector<std::uint8_t>(static_cast<std::size_t>(size[0] * size[1] * size[2]))));
+  }
+  for (const PreparedCase& filler : fillers) cases.push_back({&filler, {}});
+  ASSERT_EQ(atlas_shape(cases), shape);
+  AtlasConfig config;
+  config.scale = "maximum";
+  config.label_resize = "corners";
+  const Atlas sums = make_atlas(cases, config);
+  config.blur_sigma_voxels = 3;
+  const Atlas atlas = make_atlas(cases, config);
+  const auto voxels = static_cast<std::size_t>(shape[0] * shape[1] * shape[2]);
+  for (const std::int64_t organ : organs) {
+    const auto sum = values(file.at("sum_" + std::to_string(organ)));
+    const auto blurred = values(file.at("atlas_" + std::to_string(organ)));
+    const double most = *std::max_element(sum.begin(), sum.end());
+    const double atol = row.at("tensors").at("atlas_" + std::to_string(organ)).at("atol");
+    for (std::size_t i = 0; i < voxels; ++i) {
+      const std::size_t at = static_cast<std::size_t>(organ - 1) * voxels + i;
+      ASSERT_EQ(sums.probability[at], static_cast<float>(sum[i] / most)) << organ << " " << i;
+      ASSERT_NEAR(atlas.probability[at], blurred[i], atol) << organ << " " << i;
+    }
   }
 }
 

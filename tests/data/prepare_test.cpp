@@ -47,7 +47,7 @@ class Prepare : public testing::Test {
   fs::path label_of(const std::string& id) const { return data_ / "labelsTr" / (id + ".nii.gz"); }
   PreparedDataset prepare(const fs::path& cache, int threads = 2) const {
     const auto progress = make_silent_progress();
-    return prepare_dataset(open_dataset(data_), split_, config_, cache, threads, *progress);
+    return prepare_dataset(open_dataset(data_), split_, {config_, {}}, cache, threads, *progress);
   }
   // Checksums of every file of a cache but the memory of hashes, which holds times.
   static std::map<std::string, std::string> contents(const fs::path& cache) {
@@ -162,6 +162,51 @@ TEST_F(Prepare, TheAtlasKnowsNothingOfOtherSubsetsNorOfUnlabelledOrgans) {
     write_label_map(label_of(c.case_id), label);
   }
   EXPECT_EQ(prepare(cache_).atlas.probability, before);
+}
+
+TEST_F(Prepare, RegistrationLooksAtTrainingImagesAlone) {
+  config_.spacing_mm = {4, 2, 2};
+  const auto registered = [&](const fs::path& cache) {
+    AtlasConfig atlas;
+    atlas.alignment = "affine";
+    return prepare_dataset(open_dataset(data_), split_, {config_, atlas}, cache, 1, *make_silent_progress());
+  };
+  const PreparedDataset before = registered(cache_);
+  ASSERT_EQ(before.to_atlas.size(), 3U);  // the training cases
+  EXPECT_EQ(before.warp_of("amos_0003"), nullptr);
+  EXPECT_NE(before.warp_of("amos_0507"), nullptr);
+  for (const SplitCase& c : split_.cases) {
+    LabelMap label = read_label(label_of(c.case_id));
+    if (c.subset != Subset::train) std::fill(label.voxels.begin(), label.voxels.end(), std::uint8_t{5});
+    for (std::uint8_t& value : label.voxels) value = value == 9 ? 10 : value;  // no task labels either
+    write_label_map(label_of(c.case_id), label);
+  }
+  const PreparedDataset after = registered(folder_.path() / "other");
+  EXPECT_EQ(after.atlas.probability, before.atlas.probability);
+  for (const auto& [id, warp] : before.to_atlas)
+    EXPECT_EQ(after.to_atlas.at(id).displacement, warp.displacement);
+}
+
+TEST_F(Prepare, TheWayTheAtlasIsMadeNamesItsFile) {
+  prepare(cache_);
+  AtlasConfig published;
+  published.scale = "maximum";
+  published.blur_sigma_voxels = 1;
+  const auto other =
+      prepare_dataset(open_dataset(data_), split_, {config_, published}, cache_, 1, *make_silent_progress());
+  EXPECT_EQ(std::distance(fs::directory_iterator(cache_ / "atlas"), fs::directory_iterator{}), 2);
+  EXPECT_NE(other.atlas.probability, prepare(cache_).atlas.probability);
+}
+
+TEST_F(Prepare, TheLabelsExtentNamesEveryCaseThatLacksOne) {
+  config_.z_extent = "labels";
+  fs::remove(label_of("amos_0003"));
+  LabelMap empty = read_label(label_of("amos_0508"));
+  std::fill(empty.voxels.begin(), empty.voxels.end(), std::uint8_t{0});
+  write_label_map(label_of("amos_0508"), empty);
+  EXPECT_THAT(message_of<DataError>([&] { prepare(cache_); }),
+              testing::AllOf(HasSubstr("2 case(s)"), HasSubstr("amos_0003.nii.gz: it has no label"),
+                             HasSubstr("amos_0508.nii.gz: its label has no organ")));
 }
 
 TEST_F(Prepare, WhatKillLeavesBehindIsGoneOnWith) {

@@ -35,7 +35,14 @@ TEST(Preprocess, ReadsItsConfigurationStrictly) {
               HasSubstr("array of 3 values"));
   EXPECT_THAT(message_of<ConfigError>([&] { read(R"({"torso_margin_voxels": -1})"); }), HasSubstr("is -1"));
   EXPECT_THAT(message_of<ConfigError>([&] { read(R"({"torso_margin": 3})"); }), HasSubstr("torso_margin"));
-  EXPECT_EQ(read(to_json(config).dump().c_str()).spacing_mm, config.spacing_mm);
+  EXPECT_EQ(to_json(read(to_json(config).dump().c_str())), to_json(config));
+  EXPECT_EQ(config.z_extent, "torso");
+  EXPECT_EQ(config.torso, "otsu");
+  EXPECT_THAT(message_of<ConfigError>([&] { read(R"({"z_extent": "label"})"); }),
+              HasSubstr("/preprocess/z_extent is \"label\""));
+  EXPECT_THAT(message_of<ConfigError>([&] { read(R"({"torso": "mask"})"); }), HasSubstr("/preprocess/torso"));
+  EXPECT_THAT(message_of<ConfigError>([&] { read(R"({"padded_voxels": [1, -1, 1]})"); }),
+              HasSubstr("/preprocess/padded_voxels/1 is -1"));
 }
 
 TEST(Preprocess, AtEqualSpacingTheWayBackIsTheExactInverse) {
@@ -127,6 +134,95 @@ TEST(Preprocess, MrIsScoredOverTheCropAndPaddedWithRawZero) {
       static_cast<double>(done.image[b] - done.image[a]) / static_cast<double>(raw.voxels[b] - raw.voxels[a]);
   EXPECT_NEAR(done.padding, static_cast<double>(done.image[a]) - slope * static_cast<double>(raw.voxels[a]),
               1e-4);
+}
+
+// ---- as the published code does ----
+
+PreprocessConfig published(std::int64_t minimum_voxels) {
+  PreprocessConfig config = spacing_zyx(4, 2, 2);
+  config.z_extent = "labels";
+  config.torso = "body";
+  config.body.minimum_voxels = minimum_voxels;
+  config.body.arm_minimum_voxels = minimum_voxels / 10;
+  return config;
+}
+
+TEST(Preprocess, TheLabelsExtentCutsTheVolumeAndTheWayBackStays) {
+  auto [image, label] = body(upright_grid({40, 36, 30}, {2, 2, 4}), 11);
+  for (std::int64_t z = 0; z < 30; ++z) {
+    for (std::size_t i = 0; i < 40 * 36; ++i) {
+      if (z < 12 || z > 18) label.voxels[static_cast<std::size_t>(z) * 40 * 36 + i] = 0;
+    }
+  }
+  const auto done = preprocess(image, label, Modality::ct, published(1000));
+  EXPECT_EQ(done.network.size_xyz[2], 8);  // slices 11 to 18, all of them inside the body
+  EXPECT_EQ(world_mm(done.network, 0, 0, 0)[2], world_mm(image.geometry, 0, 0, 11)[2]);
+  EXPECT_LT(done.network.size_xyz[0], 40);
+  EXPECT_EQ(to_native({done.network, done.label}, done.native).voxels, label.voxels);
+  PreprocessConfig otsu = published(1000);
+  otsu.torso = "otsu";
+  EXPECT_EQ(preprocess(image, label, Modality::ct, otsu).network.size_xyz[2], 8);
+}
+
+TEST(Preprocess, TheLabelsExtentNeedsALabelWithOrgans) {
+  auto [image, label] = body(upright_grid({20, 18, 15}, {2, 2, 4}), 12);
+  EXPECT_THAT(message_of<DataError>(
+                  [&image = image] { preprocess(image, std::nullopt, Modality::ct, published(10)); }),
+              HasSubstr("it has no label, but preprocess/z_extent is \"labels\""));
+  std::fill(label.voxels.begin(), label.voxels.end(), std::uint8_t{0});
+  EXPECT_THAT(message_of<DataError>([&] { preprocess(image, label, Modality::ct, published(10)); }),
+              HasSubstr("its label has no organ"));
+}
+
+TEST(Preprocess, ThePublishedMinimumIsTheDefaultAndTooLargeForAPhantom) {
+  const auto [image, label] = body(upright_grid({20, 18, 15}, {2, 2, 4}), 13);
+  PreprocessConfig config = published(10);
+  config.body = {};
+  EXPECT_THAT(message_of<DataError>([&] { preprocess(image, label, Modality::ct, config); }),
+              HasSubstr("it needs 1000000"));
+}
+
+TEST(Preprocess, ACasesOwnThresholdIsFoundByItsId) {
+  auto [image, label] = body(upright_grid({20, 18, 15}, {2, 2, 4}), 14);
+  for (float& v : image.voxels) v = 1000 * (v + 1000);  // air about 50,000, body about a million
+  PreprocessConfig config = published(10);
+  config.torso_margin_voxels = 0;
+  config.body.case_thresholds = {{"amos_0518", 500000}};
+  const auto plain = preprocess(image, label, Modality::mr, config, "amos_0507");
+  const auto own = preprocess(image, label, Modality::mr, config, "amos_0518");
+  EXPECT_GT(plain.network.size_xyz[0], own.network.size_xyz[0]);
+}
+
+TEST(Preprocess, PaddingBeforeNormalisationCountsAndIsRawZero) {
+  const auto [image, label] = body(upright_grid({16, 14, 11}, {2, 2, 4}), 10);
+  PreprocessConfig config = spacing_zyx(4, 2, 2);
+  const auto plain = preprocess(image, label, Modality::mr, config);
+  config.padded_voxels = {20, 8, 30};  // the height is larger already
+  const auto padded = preprocess(image, label, Modality::mr, config);
+  const Shape3 shape = plain.network.shape();
+  ASSERT_EQ(padded.network.shape(), shape);  // the padding itself is not stored
+  // With the padding in, mean and deviation are 0 and 1.
+  const auto voxels =
+      static_cast<double>(std::max<std::int64_t>(shape[0], 20) * std::max<std::int64_t>(shape[1], 8) *
+                          std::max<std::int64_t>(shape[2], 30));
+  const double zeros = voxels - static_cast<double>(padded.image.size());
+  const auto pad = static_cast<double>(padded.padding);
+  double sum = zeros * pad, squares = zeros * pad * pad;
+  for (const float v : padded.image) {
+    sum += static_cast<double>(v);
+    squares += static_cast<double>(v) * static_cast<double>(v);
+  }
+  EXPECT_NEAR(sum / voxels, 0, 1e-5);
+  EXPECT_NEAR(squares / voxels, 1, 1e-5);
+  EXPECT_NE(padded.image, plain.image);
+  const auto ct = preprocess(image, label, Modality::ct, config);
+  EXPECT_EQ(ct.padding, 0);  // 0 HU, not air
+  EXPECT_EQ(ct.image, preprocess(image, label, Modality::ct, spacing_zyx(4, 2, 2)).image);
+}
+
+TEST(Preprocess, OnlyTheUseOfLabelsHasAWarning) {
+  EXPECT_EQ(label_use_warning({}), "");
+  EXPECT_THAT(label_use_warning(published(10)), HasSubstr("the test images too"));
 }
 
 TEST(Preprocess, AConstantImageIsKeptWholeAndBecomesZero) {

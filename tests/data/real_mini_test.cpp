@@ -141,7 +141,7 @@ TEST_F(RealMini, ThroughTheNetworkGridAndBackLabelsAndAffinesStay) {
   const auto progress = make_silent_progress();
   for (const Vector3& spacing : {Vector3{2, 1, 1}, Vector3{3, 3, 3}}) {
     const PreparedDataset prepared =
-        prepare_dataset(dataset_, split, {spacing, 3}, folder.path(), 2, *progress);
+        prepare_dataset(dataset_, split, {{spacing, 3}, {}}, folder.path(), 2, *progress);
     for (const auto& [id, row] : expected_.items()) {
       SCOPED_TRACE(id);
       const PreparedCase& c = prepared.at(id);

@@ -152,7 +152,9 @@ TEST_F(RescoreTest, NamesALabelMapOnAnotherGrid) {
 }
 
 TEST_F(RescoreTest, HashesTheDatasetAsPreparingItDoes) {
-  const PreprocessConfig config{{1, 1, 1}, 0};
+  PreparationConfig config;
+  config.preprocess.spacing_mm = {1, 1, 1};
+  config.preprocess.torso_margin_voxels = 0;
   write("data/imagesTr/amos_0002.nii.gz", {0, 100, 100, 100});
   write("data/labelsTr/amos_0002.nii.gz", {0, 1, 2, 0});
   write_split("amos_0001,ct,test,ct_a,1 2 3\namos_0002,ct,train,ct_a,1 2 3\n");

@@ -28,7 +28,7 @@ struct PlanTest : testing::Test {
   RunInputs inputs{folder.path() / "data", folder.path() / "cache", folder.path() / "split.csv", false};
 
   std::vector<PlannedRun> plan(const std::vector<PlannedMethod>& methods) const {
-    return plan_runs(preset, methods, data, "cpu", {"a note"}, folder.path() / "runs");
+    return plan_runs(preset, methods, data, "cpu", {true, {"a note"}, {}}, folder.path() / "runs");
   }
 };
 
@@ -59,6 +59,30 @@ TEST_F(PlanTest, CollectsFaultsOfAllMethods) {
   } catch (const ConfigError& error) {
     EXPECT_NE(std::string(error.what()).find("did you mean \"single\""), std::string::npos);
     EXPECT_NE(std::string(error.what()).find("did you mean \"aprn\""), std::string::npos);
+  }
+}
+
+TEST_F(PlanTest, StoresWhatTheRegistryDeclaresOfAMethod) {
+  const auto runs =
+      plan({{"full_labels", "full_labels", "Full labels", nlohmann::json::object()}, kMethods[0]});
+  write_plan(runs, inputs);
+  const RunRecord bound = read_run_record({runs[0].folder});
+  EXPECT_EQ(bound.supervision, Supervision::full);
+  EXPECT_FALSE(bound.of_paper);
+  EXPECT_NE(bound.remark.find("hidden labels"), std::string::npos);
+  const RunRecord rival = read_run_record({runs[1].folder});
+  EXPECT_EQ(rival.supervision, Supervision::partial);
+  EXPECT_TRUE(rival.of_paper);
+  EXPECT_EQ(rival.remark, "");
+}
+
+TEST_F(PlanTest, CollectsFaultsOfMethodsThatAreNotTrained) {
+  try {
+    (void)plan({{"x", "external", "x", nlohmann::json::object()}, {"y", "atlas_only", "y", {{"apn", true}}}});
+    FAIL();
+  } catch (const ConfigError& error) {
+    EXPECT_NE(std::string(error.what()).find("/options/command"), std::string::npos);
+    EXPECT_NE(std::string(error.what()).find("apn"), std::string::npos);
   }
 }
 
@@ -137,19 +161,6 @@ TEST_F(PlanTest, ARunIsHeldByOneProcessAtATime) {
   EXPECT_FALSE(fs::exists(run.error()));  // it is the other process's run
   ::kill(child, SIGKILL);
   ::waitpid(child, nullptr, 0);
-}
-
-TEST_F(PlanTest, ARunOfThePublishedCodeSaysWhatIsMissing) {
-  preset.rules = "published_code";
-  const auto runs = plan(kMethods);
-  write_plan(runs, inputs);
-  try {
-    work_on_run({runs[0].folder}, *make_silent_progress());
-    FAIL();
-  } catch (const RunError& error) {
-    EXPECT_NE(std::string(error.what()).find("still lacks"), std::string::npos);
-    EXPECT_NE(std::string(error.what()).find("labels' extent"), std::string::npos);
-  }
 }
 
 // A file size limit stands for a full disk: the write fails in the middle.

@@ -1,5 +1,6 @@
 #include "experiments/preset.h"
 
+#include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include "core/error.h"
@@ -51,10 +52,37 @@ TEST(Preset, OfThePaperHasThePapersNumbers) {
   EXPECT_EQ(paper.backbone.stem_stride, 1);
 }
 
-TEST(Preset, OfThePublishedCodeSaysWhatIsNotBuiltYet) {
-  EXPECT_TRUE(missing_features(load_preset("amos22-paper")).empty());
-  EXPECT_FALSE(missing_features(load_preset("amos22-published-code")).empty());
-  EXPECT_EQ(load_preset("amos22-published-code").schedule.epochs, 500);
+TEST(Preset, OfThePublishedCodeChoosesItsPreprocessingAtlasAndSampling) {
+  const Preset code = load_preset("amos22-published-code");
+  EXPECT_EQ(code.schedule.epochs, 500);
+  EXPECT_EQ(code.evaluation.dice, "dice_published");
+  EXPECT_EQ(code.preprocess.z_extent, "labels");
+  EXPECT_EQ(code.preprocess.torso, "body");
+  EXPECT_EQ(to_json(code.preprocess.body), to_json(BodyConfig{}));
+  EXPECT_EQ(code.preprocess.padded_voxels, (Shape3{69, 197, 197}));
+  EXPECT_EQ(code.atlas.scale, "maximum");
+  EXPECT_EQ(code.atlas.blur_sigma_voxels, 3);
+  EXPECT_EQ(code.atlas.label_resize, "corners");
+  EXPECT_EQ(code.atlas.alignment, "resize");
+  EXPECT_EQ(code.sampler.extra_voxels, 5);
+  EXPECT_FALSE(code.sampler.last_start);
+  EXPECT_EQ(code.sampler.augmentation, "published_code");
+  const Preset paper = load_preset("amos22-paper");
+  EXPECT_EQ(to_json(paper.atlas), to_json(AtlasConfig{}));
+  EXPECT_EQ(paper.preprocess.padded_voxels, (Shape3{0, 0, 0}));
+  EXPECT_EQ(paper.preprocess.z_extent, "torso");
+  EXPECT_EQ(paper.sampler.augmentation, "none");
+}
+
+TEST(Preset, PaddingFollowsThePatch) {
+  const Preset preset = load_preset("smoke", {"sampler/extra_voxels=5"});
+  EXPECT_EQ(preset.preprocess.padded_voxels, (Shape3{37, 37, 53}));
+  EXPECT_THAT(fault([] { (void)load_preset("smoke", {"preprocess/padded_voxels=[40,40,40]"}); }),
+              testing::HasSubstr("/preprocess/padded_voxels is [40,40,40]; must be [0,0,0]"));
+  EXPECT_THAT(fault([] {
+                (void)load_preset("smoke", {"sampler/extra_voxels=5", "preprocess/padded_voxels=[40,40,40]"});
+              }),
+              testing::HasSubstr("must be [37,37,53]"));
 }
 
 TEST(Preset, NamesPlaceValueAndWhatIsAllowed) {

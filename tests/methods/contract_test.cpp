@@ -1,5 +1,5 @@
-// What every method of the registry must do. A new method is covered by its registry line alone; option sets
-// that are worth running beside the defaults stand in variants().
+// What every method of the registry that totum trains must do. A new method is covered by its registry line
+// alone; option sets that are worth running beside the defaults stand in variants().
 
 #include <gtest/gtest.h>
 #include <torch/torch.h>
@@ -19,22 +19,59 @@ using nlohmann::json;
 
 struct Variant {
   std::string method;
+  std::string name;  // of the option set
   json options;
 };
+
+// Small networks, and every loss with its full weight from the first step.
+json small_proposed(bool aman, bool aprn, bool micpam) {
+  return {{"aman", aman},
+          {"aprn", aprn},
+          {"micpam", micpam},
+          {"aprn_network", {{"base", 8}}},
+          {"aman_network", {{"base", 4}}},
+          {"ramp", {{"from", 0.0}, {"to", 0.0}}}};
+}
+
+json published_code() {
+  json options = small_proposed(true, true, true);
+  options.update(
+      {{"order", "joint"},
+       {"seg", {{"dice", "fourteenth"}}},
+       {"aprn_network", {{"base", 8}, {"mask", "shared"}, {"schedule", "constant"}, {"reduction", "sum"}}},
+       {"adv", {{"weight", 0.001}, {"optimizer", "fresh-adam"}}},
+       {"proto", {{"map", "sigmoid"}, {"update", "image"}}}});
+  return options;
+}
+
+json rarer_options() {
+  json options = small_proposed(true, true, true);
+  options.update({{"aprn_network", {{"base", 8}, {"copies", 1}, {"by_image", true}}},
+                  {"adv", {{"reduction", "sum"}}},
+                  {"proto", {{"map", "softmax"}}},
+                  {"pseudo", {{"target", "hard"}}},
+                  {"seg", {{"ce", "marginal"}}}});
+  return options;
+}
 
 std::vector<Variant> variants() {
   std::vector<Variant> all;
   for (const MethodEntry& entry : all_methods()) {
-    all.push_back({std::string(entry.name), json::object()});
-    if (entry.name == "proposed") {
-      all.back().options = {{"aprn_network", {{"base", 8}}}, {"ramp", {{"from", 0.0}, {"to", 0.0}}}};
-      all.push_back({"proposed", {{"aprn", false}}});
-      all.push_back({"proposed",
-                     {{"aprn_network", {{"base", 8}, {"mask", "shared"}}},
-                      {"ramp", {{"from", 0.0}, {"to", 0.0}}},
-                      {"pseudo", {{"target", "hard"}}},
-                      {"seg", {{"ce", "marginal"}}}}});
+    if (entry.make == nullptr) continue;
+    if (entry.name != "proposed") {
+      all.push_back({std::string(entry.name), "defaults", json::object()});
+      continue;
     }
+    all.push_back({"proposed", "a", small_proposed(false, false, false)});
+    all.push_back({"proposed", "b", small_proposed(true, false, false)});
+    all.push_back({"proposed", "c", small_proposed(false, true, false)});
+    all.push_back({"proposed", "d", small_proposed(false, false, true)});
+    all.push_back({"proposed", "e", small_proposed(true, true, false)});
+    all.push_back({"proposed", "f", small_proposed(false, true, true)});
+    all.push_back({"proposed", "g", small_proposed(true, false, true)});
+    all.push_back({"proposed", "full", small_proposed(true, true, true)});
+    all.push_back({"proposed", "published_code", published_code()});
+    all.push_back({"proposed", "rarer_options", rarer_options()});
   }
   return all;
 }
@@ -44,13 +81,16 @@ class Contract : public testing::TestWithParam<Variant> {
   [[nodiscard]] std::unique_ptr<Method> make(std::uint64_t seed = 1) const {
     return find_method(GetParam().method).make(small_setup(seed), JsonReader(GetParam().options, "options"));
   }
+  // With the labels that the method may see.
+  [[nodiscard]] static Batch batch_of(const std::vector<std::int64_t>& tasks, std::uint64_t seed) {
+    return small_batch(small_setup(), tasks, seed, find_method(GetParam().method).traits.supervision);
+  }
   // One step of every part, from iteration `first` on.
   static void train(Method& method, std::int64_t first, std::int64_t steps) {
     const auto parts = method.parts();
     for (std::int64_t i = first; i < first + steps; ++i) {
       for (std::size_t part = 0; part < parts.size(); ++part) {
-        const Batch batch =
-            small_batch(small_setup(), tasks_of(parts[part]), static_cast<std::uint64_t>(100 * i) + part);
+        const Batch batch = batch_of(tasks_of(parts[part]), static_cast<std::uint64_t>(100 * i) + part);
         method.train_step(batch, {static_cast<std::int64_t>(part), i, i, 10});
       }
     }
@@ -60,7 +100,7 @@ class Contract : public testing::TestWithParam<Variant> {
 TEST_P(Contract, TrainsAStepThatChangesItsParametersAndReportsFiniteLosses) {
   const auto method = make();
   const std::string before = state_sha256(*method);
-  const Batch batch = small_batch(small_setup(), tasks_of(method->parts()[0]), 7);
+  const Batch batch = batch_of(tasks_of(method->parts()[0]), 7);
   const StepReport report = method->train_step(batch, {0, 0, 0, 10});
   ASSERT_FALSE(report.empty());
   for (const auto& [name, value] : report) {
@@ -96,7 +136,7 @@ TEST_P(Contract, IgnoresLabelsThatItMayNotSee) {
   const MethodSetup setup = small_setup();
   for (std::size_t part = 0; part < clean->parts().size(); ++part) {
     const auto tasks = tasks_of(clean->parts()[part]);
-    Batch batch = small_batch(setup, tasks, 5);
+    Batch batch = batch_of(tasks, 5);
     const StepContext context{static_cast<std::int64_t>(part), 0, 0, 10};
     clean->train_step(batch, context);
     // The other images' task changes nothing but `labelled`; here the background is filled with organs of
@@ -109,7 +149,11 @@ TEST_P(Contract, IgnoresLabelsThatItMayNotSee) {
     }
     noisy->train_step(batch, context);
   }
-  EXPECT_EQ(state_sha256(*clean), state_sha256(*noisy));
+  if (find_method(GetParam().method).traits.supervision == Supervision::full) {
+    EXPECT_NE(state_sha256(*clean), state_sha256(*noisy)) << "declared to see all labels, but does not";
+  } else {
+    EXPECT_EQ(state_sha256(*clean), state_sha256(*noisy));
+  }
 }
 
 TEST_P(Contract, GivesTheSameBytesTwiceAndOthersForAnotherSeed) {
@@ -165,9 +209,23 @@ TEST_P(Contract, NamesEachPartOfItsStateOnce) {
       save_state(*method, folder.path() / "state.safetensors", {}));  // throws if a name stands twice
 }
 
-INSTANTIATE_TEST_SUITE_P(Methods, Contract, testing::ValuesIn(variants()), [](const auto& test) {
-  return test.param.method + "_" + std::to_string(test.index);
-});
+INSTANTIATE_TEST_SUITE_P(Methods, Contract, testing::ValuesIn(variants()),
+                         [](const auto& test) { return test.param.method + "_" + test.param.name; });
+
+TEST(Registry, EveryMethodIsEitherTrainedOrASource) {
+  for (const MethodEntry& entry : all_methods())
+    EXPECT_NE(entry.make == nullptr, entry.make_source == nullptr) << entry.name;
+}
+
+TEST(Registry, FullLabelsIsTheOnlyMethodThatSeesHiddenLabels) {
+  for (const MethodEntry& entry : all_methods()) {
+    EXPECT_EQ(entry.traits.supervision == Supervision::full, entry.name == "full_labels") << entry.name;
+    if (entry.traits.supervision == Supervision::full) {
+      EXPECT_FALSE(entry.traits.of_paper);
+      EXPECT_NE(entry.traits.remark.find("hidden labels"), std::string_view::npos);
+    }
+  }
+}
 
 TEST(Registry, NamesTheNearestMethod) {
   try {

@@ -41,12 +41,14 @@ TEST(PseudoLabelLoss, GivesTheGoldenNumbers) {
   const at::Tensor unlabelled = at::tensor({1, 2, 3, 4, 9, 10, 11, 12, 13}, at::kLong);
   const at::Tensor p = g.z.softmax(0).index_select(0, unlabelled);
   const at::Tensor y = pseudo.index_select(0, unlabelled - 1);
-  EXPECT_NEAR(pseudo_label_loss(p, y, 0.1).item<double>(), 0.858513, 5e-7);
-  EXPECT_NEAR(pseudo_label_loss(p, y, 0).item<double>(), 0.816020, 5e-7);
+  EXPECT_NEAR(pseudo_label_loss(p, {y, confidence_mask(y, 0.1)}).item<double>(), 0.858513, 5e-7);
+  EXPECT_NEAR(pseudo_label_loss(p, {y, confidence_mask(y, 0)}).item<double>(), 0.816020, 5e-7);
 }
 
 TEST(PseudoLabelLoss, IsZeroForAnOrganWithoutAConfidentVoxel) {
-  EXPECT_EQ(pseudo_label_loss(at::full({1, 8}, 0.3), at::full({1, 8}, 0.5), 0.1).item<float>(), 0.0F);
+  const at::Tensor pseudo = at::full({1, 8}, 0.5);
+  EXPECT_EQ(pseudo_label_loss(at::full({1, 8}, 0.3), {pseudo, confidence_mask(pseudo, 0.1)}).item<float>(),
+            0.0F);
 }
 
 TEST(DiceLoss, GivesTheGoldenNumberOfFourVoxels) {

@@ -29,9 +29,10 @@ inline at::Tensor uniform(at::IntArrayRef shape, RandomStream& random, double lo
   return values;
 }
 
-/// Images of the given tasks; labels in blocks of 8 voxels, organs of other tasks erased.
-inline Batch small_batch(const MethodSetup& setup, const std::vector<std::int64_t>& tasks,
-                         std::uint64_t seed) {
+/// Images of the given tasks; labels in blocks of 8 voxels, organs of other tasks erased under partial
+/// supervision.
+inline Batch small_batch(const MethodSetup& setup, const std::vector<std::int64_t>& tasks, std::uint64_t seed,
+                         Supervision supervision = Supervision::partial) {
   RandomStream random(seed, "batch");
   const auto images = static_cast<std::int64_t>(tasks.size());
   Batch batch;
@@ -41,9 +42,11 @@ inline Batch small_batch(const MethodSetup& setup, const std::vector<std::int64_
   batch.label = at::upsample_nearest3d(coarse, {32, 32, 32}).select(1, 0).to(at::kLong);
   batch.labelled = at::zeros({images, kOrgans}, at::kBool);
   batch.task = tasks;
+  batch.supervision = supervision;
   for (std::int64_t b = 0; b < images; ++b) {
     const Task& task = setup.tasks[static_cast<std::size_t>(tasks[static_cast<std::size_t>(b)])];
-    at::Tensor known = at::zeros({14}, at::kBool);
+    if (supervision == Supervision::full) batch.labelled[b].fill_(true);
+    at::Tensor known = at::full({14}, supervision == Supervision::full, at::kBool);
     for (const std::int64_t c : task.organs) {
       batch.labelled[b][c - 1] = true;
       known[c] = true;

@@ -24,7 +24,7 @@ constexpr const char* kSize = "smoke, phantom: not a result about patients";
 json synthetic_report() {
   const TemporaryFolder folder;
   write_synthetic_grid(folder.path());
-  return make_report(read_runs(folder.path(), shipped_tables()), shipped_numbers(), {500, 1, 2});
+  return make_report(read_runs(folder.path(), synthetic_tables()), shipped_numbers(), {500, 1, 2});
 }
 
 // A report whose texts hold every sign that means something to Markdown, LaTeX or CSV.

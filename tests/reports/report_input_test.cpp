@@ -23,7 +23,7 @@ const ReportRun& run_of(const ReportInput& input, const std::string& folder) {
 
 std::string refusal(const fs::path& runs) {
   try {
-    read_runs(runs, shipped_tables());
+    read_runs(runs, synthetic_tables());
   } catch (const DataError& error) {
     return error.what();
   }
@@ -38,7 +38,7 @@ class ReportInputTest : public testing::Test {
 };
 
 TEST_F(ReportInputTest, ReadsEveryRunOnce) {
-  const ReportInput input = read_runs(runs(), shipped_tables());
+  const ReportInput input = read_runs(runs(), synthetic_tables());
   ASSERT_EQ(input.runs.size(), 3U);  // ablation_a stands in both tables
   for (const ReportRun& run : input.runs) EXPECT_TRUE(run.scores) << run.failure;
 }
@@ -49,7 +49,7 @@ TEST_F(ReportInputTest, KeepsFailedUnfinishedAndMissingRunsWithTheirReason) {
   fs::remove(runs() / "ablation_a/seed-0/done.json");
   write_file_atomically(runs() / "ablation_a/seed-0/checkpoint.safetensors", "x");
   fs::remove_all(runs() / "ablation_c");
-  const ReportInput input = read_runs(runs(), shipped_tables());
+  const ReportInput input = read_runs(runs(), synthetic_tables());
   EXPECT_EQ(run_of(input, "single/seed-0").failure, "the loss became NaN");
   EXPECT_THAT(run_of(input, "ablation_a/seed-0").failure, HasSubstr("not finished"));
   EXPECT_THAT(run_of(input, "ablation_c").failure, HasSubstr("no run"));
@@ -60,7 +60,7 @@ TEST_F(ReportInputTest, KeepsDamagedRunsAsFailures) {
   write_file_atomically(runs() / "single/seed-0/run.json", "{\"format\":");
   fs::remove(runs() / "ablation_a/seed-0/scores.csv");
   write_file_atomically(runs() / "ablation_c/seed-0/done.json", "[]");
-  const ReportInput input = read_runs(runs(), shipped_tables());
+  const ReportInput input = read_runs(runs(), synthetic_tables());
   for (const ReportRun& run : input.runs) {
     EXPECT_FALSE(run.scores);
     EXPECT_FALSE(run.failure.empty());
@@ -70,12 +70,13 @@ TEST_F(ReportInputTest, KeepsDamagedRunsAsFailures) {
 TEST_F(ReportInputTest, LeavesOutScoresThatTheRunDidNotWrite) {
   const fs::path scores = runs() / "single/seed-0/scores.csv";
   write_file_atomically(scores, read_file(scores) + "single/seed-0,amos_0400,ct,1,cross,network,dice,1\n");
-  EXPECT_THAT(run_of(read_runs(runs(), shipped_tables()), "single/seed-0").failure, HasSubstr("was changed"));
+  EXPECT_THAT(run_of(read_runs(runs(), synthetic_tables()), "single/seed-0").failure,
+              HasSubstr("was changed"));
 }
 
 TEST_F(ReportInputTest, LeavesOutScoresOfAnotherRun) {
   fs::rename(runs() / "single/seed-0", runs() / "single/seed-1");  // copied or renamed by hand
-  EXPECT_THAT(run_of(read_runs(runs(), shipped_tables()), "single/seed-1").failure,
+  EXPECT_THAT(run_of(read_runs(runs(), synthetic_tables()), "single/seed-1").failure,
               HasSubstr("a score of single/seed-0"));
 }
 

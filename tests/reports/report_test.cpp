@@ -9,6 +9,7 @@
 
 #include "core/error.h"
 #include "core/files.h"
+#include "reports/render.h"
 #include "tests/core/temporary_folder.h"
 #include "tests/reports/synthetic_runs.h"
 
@@ -22,7 +23,7 @@ namespace fs = std::filesystem;
 constexpr ReportOptions kFewResamples{500, 1, 2};
 
 json report_of(const fs::path& runs) {
-  return make_report(read_runs(runs, shipped_tables()), shipped_numbers(), kFewResamples);
+  return make_report(read_runs(runs, synthetic_tables()), shipped_numbers(), kFewResamples);
 }
 
 json find(const json& list, const std::string& cell, const std::string& entry) {
@@ -129,7 +130,7 @@ TEST_F(ReportTest, EqualRunsGiveEqualBytesButForTimes) {
   json done = read_json_file(runs() / "single/seed-0/done.json");
   done["timing"]["training_s"] = 99.0;
   write_file_atomically(runs() / "single/seed-0/done.json", done.dump(2));
-  json second = make_report(read_runs(runs(), shipped_tables()), shipped_numbers(), {500, 1, 4});
+  json second = make_report(read_runs(runs(), synthetic_tables()), shipped_numbers(), {500, 1, 4});
   EXPECT_NE(first["times"].dump(), second["times"].dump());
   second["times"] = first["times"];
   EXPECT_EQ(first.dump(), second.dump());
@@ -157,6 +158,26 @@ TEST_F(ReportTest, NamesItsSizeAndRepeatsNotesAndWarningsOnce) {
     EXPECT_EQ(warning["runs"].size(), 3U);
   }
   EXPECT_EQ(texts, (std::set<std::string>{"a note of the plan", "a warning of the run"}));
+}
+
+// With the published code's preprocessing no table may be shown without the word that labels cut the test
+// images.
+TEST_F(ReportTest, SaysOnEveryPageThatLabelsDecidedWhereImagesWereCut) {
+  for (const char* id : {"single", "ablation_a", "ablation_c"})
+    change_record(runs() / id / "seed-0", "/config/preprocess", {{"z_extent", "labels"}});
+  const json report = report_of(runs());
+  const std::string sentence =
+      "smoke, phantom: not a result about patients; images cut in z with their labels";
+  EXPECT_EQ(report["size"], sentence);
+  EXPECT_EQ(report["caveats"][0], sentence);
+  const json& table = report["tables"][0];
+  for (const std::string& page :
+       {render_markdown(report), render_latex_document(report), render_latex_table(report, table),
+        render_csv_values(report, table), render_csv_tests(report, table)}) {
+    EXPECT_NE(page.find("images cut in z with their labels"), std::string::npos) << page.substr(0, 400);
+  }
+  for (const json& warning : report["warnings"])
+    EXPECT_EQ(warning["text"].get<std::string>().find("patients"), std::string::npos);
 }
 
 TEST_F(ReportTest, WarnsOfRunsThatWereMadeDifferently) {
@@ -353,7 +374,7 @@ TEST(Report, RefusesDifferentCasesUnlessIntersected) {
   const TemporaryFolder folder;
   write_synthetic_run(folder.path(), {"single", 0, 6, {}});
   for (const char* id : {"ablation_a", "ablation_c"}) write_synthetic_run(folder.path(), {id, 0, 8, {}});
-  ReportInput input = read_runs(folder.path(), shipped_tables());
+  ReportInput input = read_runs(folder.path(), synthetic_tables());
   try {
     make_report(input, shipped_numbers(), kFewResamples);
     FAIL() << "not refused";

@@ -30,20 +30,20 @@ class SchemaTest : public testing::Test {
   fs::path of_runs(std::int64_t seeds) const {
     const fs::path runs = folder_.path() / std::to_string(seeds);
     write_synthetic_grid(runs, seeds);
-    return written("runs" + std::to_string(seeds), read_runs(runs, shipped_tables()));
+    return written("runs" + std::to_string(seeds), read_runs(runs, synthetic_tables()));
   }
   fs::path with_holes() const {
     const fs::path runs = folder_.path() / "holes";
     write_synthetic_grid(runs);
     fs::remove(runs / "single/seed-0/done.json");
     fs::remove_all(runs / "ablation_a");
-    return written("holes-report", read_runs(runs, shipped_tables()));
+    return written("holes-report", read_runs(runs, synthetic_tables()));
   }
   fs::path of_scores() const {
     const fs::path file = folder_.path() / "single.csv";
     write_scores(file, synthetic_scores({}));
     ReportInput input;
-    input.tables = {shipped_tables()[1]};
+    input.tables = {synthetic_tables()[1]};
     for (const char* id : {"ablation_a", "ablation_c"})
       input.runs.push_back(read_named_scores(id, file, "single.csv"));
     return written("scores", input);
@@ -51,7 +51,7 @@ class SchemaTest : public testing::Test {
   fs::path of_one_patient() const {
     const fs::path runs = folder_.path() / "one";
     for (const char* id : {"single", "ablation_a", "ablation_c"}) write_synthetic_run(runs, {id, 0, 1, {}});
-    return written("one-report", read_runs(runs, shipped_tables()));
+    return written("one-report", read_runs(runs, synthetic_tables()));
   }
   std::vector<fs::path> all() const {
     return {of_runs(1), of_runs(3), with_holes(), of_scores(), of_one_patient()};

@@ -110,10 +110,21 @@ void write_synthetic_grid(const fs::path& runs, std::int64_t seeds) {
   }
 }
 
+void write_shipped_grid(const fs::path& runs) {
+  for (const TableSpec& table : shipped_tables()) {
+    for (const TableEntry& entry : table.entries) write_synthetic_run(runs, {entry.id, 0, 8, {}});
+  }
+}
+
 void change_record(const fs::path& run_folder, const std::string& pointer, const json& value) {
   json record = read_json_file(run_folder / "run.json");
   record[json::json_pointer(pointer)] = value;
   write_file_atomically(run_folder / "run.json", record.dump(2));
+}
+
+std::vector<TableSpec> synthetic_tables() {
+  const fs::path folder = fs::path(TOTUM_SOURCE_DIR) / "tests/reports/tables";
+  return {read_table_spec(folder / "table1.json"), read_table_spec(folder / "table2.json")};
 }
 
 std::vector<TableSpec> shipped_tables() {

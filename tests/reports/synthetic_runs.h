@@ -33,13 +33,18 @@ std::vector<Score> synthetic_scores(const SyntheticRun& run);
 /// runs/<id>/seed-<n> (made-up bytes, right hashes). Returns that folder.
 std::filesystem::path write_synthetic_run(const std::filesystem::path& runs, const SyntheticRun& run);
 
-/// Three runs for table1 and table2: single is worst, ablation_c best.
+/// Three runs for synthetic_tables(): single is worst, ablation_c best.
 void write_synthetic_grid(const std::filesystem::path& runs, std::int64_t seeds = 1);
+
+/// One run for every entry of the tables that come with the program.
+void write_shipped_grid(const std::filesystem::path& runs);
 
 /// Replaces a run's run.json by itself with one value changed.
 void change_record(const std::filesystem::path& run_folder, const std::string& pointer,
                    const nlohmann::json& value);
 
+/// table1 and table2 with three entries, so that these tests don't change with every new method.
+std::vector<TableSpec> synthetic_tables();
 /// table1 and table2 as they come with the program.
 std::vector<TableSpec> shipped_tables();
 PublishedNumbers shipped_numbers();

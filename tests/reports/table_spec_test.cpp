@@ -42,6 +42,22 @@ TEST(TableSpec, TableOneHasFourCellsAndTableTwoTheirMeans) {
   EXPECT_FALSE(tables[1].cells[0].shown);
 }
 
+// The paper's Table 2: which modules each ablation has.
+TEST(TableSpec, TableTwoSwitchesTheModulesOfThePaper) {
+  const TableSpec table = shipped_tables()[1];
+  const std::vector<std::tuple<const char*, bool, bool, bool>> expected{
+      {"a", false, false, false}, {"b", true, false, false}, {"c", false, true, false},
+      {"d", false, false, true},  {"e", true, true, false},  {"f", false, true, true},
+      {"g", true, false, true},   {"Full", true, true, true}};
+  ASSERT_EQ(table.entries.size(), expected.size());
+  for (std::size_t i = 0; i < expected.size(); ++i) {
+    const auto& [name, aman, aprn, micpam] = expected[i];
+    EXPECT_EQ(table.entries[i].paper_method, name);
+    EXPECT_EQ(table.entries[i].options, (json{{"aman", aman}, {"aprn", aprn}, {"micpam", micpam}})) << name;
+  }
+  EXPECT_EQ(table.tests.reference, "full");
+}
+
 TEST(TableSpec, RefusesWhatNoTableMeans) {
   json unknown_key = small_table();
   unknown_key["entrys"] = 1;
@@ -61,6 +77,12 @@ TEST(TableSpec, RefusesWhatNoTableMeans) {
   json nested = small_table();
   nested["cells"].push_back({{"id", "w"}, {"mean_of", {"y"}}});
   EXPECT_THAT(message_of(nested), HasSubstr("must be a basic cell"));
+  json same_patients = small_table();
+  same_patients["cells"].insert(same_patients["cells"].begin() + 1, same_patients["cells"][0]);
+  same_patients["cells"][1]["id"] = "same";
+  same_patients["cells"][1]["relation"] = "cross";
+  same_patients["cells"][2]["mean_of"].push_back("same");
+  EXPECT_THAT(message_of(same_patients), HasSubstr("which have the same patients"));
   json correction = small_table();
   correction["tests"]["correction"] = "none";
   EXPECT_THAT(message_of(correction), HasSubstr("holm"));

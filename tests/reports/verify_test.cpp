@@ -27,7 +27,7 @@ class VerifyTest : public testing::Test {
  protected:
   void SetUp() override {
     write_synthetic_grid(runs());
-    write_report(out(), make_report(read_runs(runs(), shipped_tables()), shipped_numbers(), {200, 1, 1}));
+    write_report(out(), make_report(read_runs(runs(), synthetic_tables()), shipped_numbers(), {200, 1, 1}));
   }
   fs::path runs() const { return folder_.path() / "runs"; }
   fs::path out() const { return folder_.path() / "report"; }
@@ -176,7 +176,7 @@ TEST_F(VerifyTest, NamesAChangedPValue) {
 
 TEST_F(VerifyTest, NamesAHiddenFailure) {
   fs::remove(single() / "done.json");
-  write_report(out(), make_report(read_runs(runs(), shipped_tables()), shipped_numbers(), {200, 1, 1}));
+  write_report(out(), make_report(read_runs(runs(), synthetic_tables()), shipped_numbers(), {200, 1, 1}));
   EXPECT_EQ(last_link().state, LinkState::holds);
   change_report([](json& report) { report["failures"].clear(); });
   expect_broken(last_link(), "report.json: failures");
@@ -219,13 +219,15 @@ class VerifyDataTest : public testing::Test {
          {"scores.csv", "predictions/amos_0001.nii.gz", "predictions_network/amos_0001.nii.gz"})
       done["files"][name] = sha256_of_file(run() / name);
     write_file_atomically(run() / "done.json", done.dump(2));
-    const PreprocessConfig config{{1, 1, 1}, 0};
+    PreprocessConfig config;
+    config.spacing_mm = {1, 1, 1};
+    config.torso_margin_voxels = 0;
     change_record(run(), "/config/preprocess", to_json(config));
     change_record(run(), "/hashes/split", sha256_of_file(split()));
     change_record(run(), "/hashes/data",
                   data_sha256_of(open_dataset(data()), read_split(split()), config, 1));
     change_record(run(), "/hashes/config", config_sha256(read_json_file(run() / "run.json")));
-    write_report(out(), make_report(read_runs(runs(), shipped_tables()), shipped_numbers(), {200, 1, 1}));
+    write_report(out(), make_report(read_runs(runs(), synthetic_tables()), shipped_numbers(), {200, 1, 1}));
   }
   static void write(const fs::path& path, std::vector<std::uint8_t> voxels) {
     Geometry geometry;

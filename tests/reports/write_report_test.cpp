@@ -24,7 +24,7 @@ class WriteReportTest : public testing::Test {
  protected:
   void SetUp() override {
     write_synthetic_grid(runs());
-    report_ = make_report(read_runs(runs(), shipped_tables()), shipped_numbers(), {200, 1, 1});
+    report_ = make_report(read_runs(runs(), synthetic_tables()), shipped_numbers(), {200, 1, 1});
   }
   fs::path runs() const { return folder_.path() / "runs"; }
   fs::path out() const { return folder_.path() / "report"; }

@@ -175,6 +175,23 @@ TEST_P(PhantomSplits, KeepTheOfficialTasksAndHaveEveryRole) {
   EXPECT_EQ(roles.size(), 9U);  // three tasks, three subsets
 }
 
+TEST_P(PhantomSplits, KeepTheOfficialProportionsOfTasksInTraining) {
+  if (std::string_view(GetParam()) == "tiny") return;  // four training cases; it proves nothing about methods
+  const auto shares = [](const Split& split) {
+    std::map<std::string, double> share;
+    const auto training = split.in(Subset::train);
+    for (const SplitCase& c : training)
+      share[split.task_of(c).name] += 1.0 / static_cast<double>(training.size());
+    return share;
+  };
+  const Split split = read_split(phantom_config(GetParam()).split, {"ct_a", "ct_b", "mr"});
+  const auto ours = shares(split);
+  const auto cases = static_cast<double>(split.in(Subset::train).size());
+  for (const auto& [task, share] : shares(read_split(phantom_config("full").split))) {
+    EXPECT_LT(std::abs(ours.at(task) - share), 0.5 / cases + 1e-9) << task;  // the nearest number of cases
+  }
+}
+
 INSTANTIATE_TEST_SUITE_P(All, PhantomSplits, testing::Values("tiny", "smoke", "quick", "phantom"),
                          [](const auto& name) { return std::string(name.param); });
 

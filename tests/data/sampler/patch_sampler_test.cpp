@@ -163,6 +163,140 @@ TEST(PatchSampler, RefusesATaskWithoutTrainingCases) {
   EXPECT_THROW(PatchSampler(data, kSmall, 0, {1}, "ct_b"), DataError);
 }
 
+// ---- as the published code does ----
+
+SamplerConfig published() {
+  SamplerConfig config = kSmall;
+  config.extra_voxels = 5;
+  config.last_start = false;
+  config.augmentation = "published_code";
+  return config;
+}
+
+TEST(PatchSampler, OfThePublishedCodeNeverStartsAtTheLastPlace) {
+  const TemporaryFolder folder;
+  const PreparedDataset data = tiny_dataset(folder.path(), {18, 30, 16});
+  std::array<std::set<std::int64_t>, 3> starts;
+  for (std::int64_t epoch = 0; epoch < 400; ++epoch) {
+    const Shape3 start = crop_start(data.at("amos_0001"), {5}, published(), 0, epoch);
+    for (std::size_t a = 0; a < 3; ++a) starts[a].insert(start[a]);
+  }
+  EXPECT_EQ(starts[0], (std::set<std::int64_t>{0, 1, 2, 3, 4}));  // 18 is padded to 21: 0..21-16-1
+  EXPECT_EQ(*starts[1].rbegin(), 13);                             // 30 needs no padding: 0..30-16-1
+  EXPECT_EQ(starts[1].size(), 14U);
+  EXPECT_EQ(starts[2].size(), 5U);
+}
+
+TEST(PatchSampler, OfThePublishedCodePadsAtTheEndUpToThePatchAndFive) {
+  const TemporaryFolder folder;
+  const PreparedDataset data = tiny_dataset(folder.path(), {3, 20, 16});  // a start may lie beyond the image
+  SamplerConfig config = published();
+  config.augmentation = "none";
+  const PatchSampler sampler(data, config, 0);
+  std::set<std::int64_t> seen;
+  for (std::int64_t i = 0; i < 40; ++i) {
+    const Batch batch = sampler.batch(i);
+    for (std::int64_t b = 0; b < 2; ++b) {
+      const std::string& id = batch.case_id[static_cast<std::size_t>(b)];
+      const std::int64_t epoch = (2 * i + b) / 5;
+      const Shape3 start = crop_start(data.at(id), {}, config, 0, epoch);
+      const std::int64_t slices = std::max<std::int64_t>(3 - start[0], 0);
+      seen.insert(slices);
+      const at::Tensor outside = batch.image[b][0].slice(0, slices);
+      EXPECT_TRUE(outside.eq(data.at(id).padding()).all().item<bool>());
+      EXPECT_FALSE(batch.atlas[b].slice(1, slices).any().item<bool>());
+      EXPECT_FALSE(batch.label[b].slice(0, slices).any().item<bool>());
+      if (slices > 0) {
+        const std::int64_t at = (start[0] * 20 + start[1]) * 16 + start[2];
+        EXPECT_EQ(batch.image[b][0][0][0][0].item<float>(),
+                  data.at(id).image()[static_cast<std::size_t>(at)]);
+      }
+    }
+  }
+  EXPECT_EQ(seen, (std::set<std::int64_t>{0, 1, 2, 3}));
+}
+
+TEST(PatchSampler, AugmentationChangesTheImageAloneAndIsTheSameInAnyOrderOfCalls) {
+  const TemporaryFolder folder;
+  const PreparedDataset data = tiny_dataset(folder.path());
+  SamplerConfig plain = published();
+  plain.augmentation = "none";
+  const PatchSampler with(data, published(), 3), without(data, plain, 3);
+  int changed = 0;
+  for (std::int64_t i = 29; i >= 0; --i) {
+    const Batch a = with.batch(i);
+    const Batch b = without.batch(i);
+    EXPECT_TRUE(same(a, PatchSampler(data, published(), 3).batch(i)));
+    EXPECT_TRUE(at::equal(a.label, b.label));
+    EXPECT_TRUE(at::equal(a.atlas, b.atlas));
+    for (std::int64_t slot = 0; slot < 2; ++slot) changed += at::equal(a.image[slot], b.image[slot]) ? 0 : 1;
+  }
+  EXPECT_GT(changed, 15);  // about .46 of 60: 1 - .9 x .9 x .85 x .925 x .85
+  EXPECT_LT(changed, 42);
+}
+
+// The leak test of the published code's sampling can begin only here: its preprocessing reads every label.
+TEST(PatchSampler, OfThePublishedCodeSeesNothingOfHiddenLabelsOnceCasesArePrepared) {
+  const TemporaryFolder folder;
+  const auto noise = [](const TinyCase& c, std::vector<std::uint8_t>& label) {
+    RandomStream random(5, c.case_id);
+    const auto tasks = tiny_tasks();
+    const auto& organs = tasks[static_cast<std::size_t>(c.task)].organs;
+    for (std::uint8_t& value : label) {
+      const bool hidden =
+          c.subset != Subset::train || std::find(organs.begin(), organs.end(), value) == organs.end();
+      while (hidden) {
+        value = static_cast<std::uint8_t>(random.below(kOrgans + 1));
+        if (c.subset != Subset::train || std::find(organs.begin(), organs.end(), value) == organs.end())
+          break;
+      }
+    }
+  };
+  const PreparedDataset honest = tiny_dataset(folder.path() / "a");
+  const PreparedDataset noisy = tiny_dataset(folder.path() / "b", {18, 20, 22}, noise);
+  for (std::int64_t i = 0; i < 6; ++i)
+    EXPECT_TRUE(
+        same(PatchSampler(honest, published(), 1).batch(i), PatchSampler(noisy, published(), 1).batch(i)));
+}
+
+TEST(PatchSampler, AnOrganOfTwoTasksIsLabelledInTheImagesOfBoth) {
+  const TemporaryFolder folder;
+  PreparedDataset data = tiny_dataset(folder.path());
+  data.split.tasks[1].organs = {6, 9, 11, 12, 13};  // ct_a has 6 too
+  data.split.tasks[2].organs = {1, 2, 3, 4, 6, 10};
+  const PatchSampler sampler(data, kSmall, 0);
+  for (std::int64_t i = 0; i < 5; ++i) {
+    const Batch batch = sampler.batch(i);
+    for (std::int64_t b = 0; b < 2; ++b) {
+      const std::int64_t task = batch.task[static_cast<std::size_t>(b)];
+      EXPECT_TRUE(batch.labelled[b][5].item<bool>());
+      EXPECT_TRUE(batch.label[b].eq(6).any().item<bool>());
+      EXPECT_EQ(batch.labelled[b][4].item<bool>(), task == 0);
+      EXPECT_EQ(batch.label[b].eq(9).any().item<bool>(), task == 1);
+    }
+  }
+}
+
+TEST(PatchSampler, TakesTheAtlasThroughTheImagesWarp) {
+  const TemporaryFolder folder;
+  PreparedDataset data = tiny_dataset(folder.path());
+  Warp up{{2, 2, 2}, std::vector<float>(24, 0.0F)};
+  std::fill_n(up.displacement.begin(), 8, 2.0F / 18);  // two slices
+  data.to_atlas["amos_0507"] = up;
+  const PatchSampler moved(data, kSmall, 0);
+  PreparedDataset still = data;
+  still.to_atlas.clear();
+  const PatchSampler plain(still, kSmall, 0);
+  for (std::int64_t i = 0; i < 3; ++i) {
+    const Batch a = moved.batch(i), b = plain.batch(i);
+    for (std::int64_t slot = 0; slot < 2; ++slot) {
+      const bool is_warped = a.case_id[static_cast<std::size_t>(slot)] == "amos_0507";
+      EXPECT_EQ(at::equal(a.atlas[slot], b.atlas[slot]), !is_warped);
+      if (is_warped) EXPECT_TRUE(at::equal(a.atlas[slot].slice(1, 0, 12), b.atlas[slot].slice(1, 2, 14)));
+    }
+  }
+}
+
 TEST(BatchPrefetcher, GivesWhatTheSamplerGives) {
   const TemporaryFolder folder;
   const PreparedDataset data = tiny_dataset(folder.path());
