@@ -25,6 +25,11 @@ struct Arguments {
   [[nodiscard]] std::filesystem::path scores() const { return std::filesystem::path(out) / "scores.csv"; }
 };
 
+// null for fewer than two patients
+json interval_json(const std::optional<Interval>& interval) {
+  return interval ? json::array({interval->low, interval->high}) : json();
+}
+
 // Dice of the cells that have a score.
 json cells_of(const FolderScores& result) {
   json cells = json::array();
@@ -37,7 +42,7 @@ json cells_of(const FolderScores& result) {
                        {"relation", relation == Relation::intra ? "intra" : "cross"},
                        {"patients", summary->patients},
                        {"mean_over_organs", summary->mean_over_organs},
-                       {"bca95", {summary->bca_over_organs.low, summary->bca_over_organs.high}},
+                       {"bca95", interval_json(summary->bca_over_organs)},
                        {"hallucinations", hallucinations(result.scores, filter)}});
     }
   }
@@ -46,10 +51,13 @@ json cells_of(const FolderScores& result) {
 
 void print_text(const json& summary) {
   for (const json& cell : summary.at("cells")) {
-    fmt::print("{} {}-modal: Dice {:.4f} (mean over organs; 95 % interval {:.4f} to {:.4f}), {} patients\n",
+    const json& bca = cell.at("bca95");
+    const std::string interval = bca.is_null() ? "no interval"
+                                               : fmt::format("95 % interval {:.4f} to {:.4f}",
+                                                             bca[0].get<double>(), bca[1].get<double>());
+    fmt::print("{} {}-modal: Dice {:.4f} (mean over organs; {}), {} patient(s)\n",
                cell.at("modality").get<std::string>(), cell.at("relation").get<std::string>(),
-               cell.at("mean_over_organs").get<double>(), cell.at("bca95").at(0).get<double>(),
-               cell.at("bca95").at(1).get<double>(), cell.at("patients").get<std::int64_t>());
+               cell.at("mean_over_organs").get<double>(), interval, cell.at("patients").get<std::int64_t>());
   }
   fmt::print("{}\n", summary.at("scores").get<std::string>());
 }

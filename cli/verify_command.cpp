@@ -60,7 +60,9 @@ void add_verify_command(CLI::App& app, int& exit_status) {
   command->add_option("REPORT", arguments->report, "report.json, or the folder that holds it")->required();
   command->add_option("--runs", arguments->runs,
                       "Folder of the runs (default: OUT/runs/PRESET beside OUT/report/PRESET)");
-  command->add_option("--data", arguments->data, "Dataset: scores the stored label maps again, too");
+  command->add_option(
+      "--data", arguments->data,
+      "Dataset that the runs were made from: checks its hash and scores the stored label maps again");
   command->add_flag("--json", arguments->json, "Print JSON");
   command->callback([arguments, &exit_status] {
     fs::path report = arguments->report;

@@ -72,8 +72,7 @@ PreparedCase open_or_make(const CasePlan& plan, const PreprocessConfig& config) 
   return {plan.case_id, plan.cache_file};
 }
 
-std::vector<CasePlan> plan_cases(const Dataset& dataset, const Split& split, const PreprocessConfig& config,
-                                 const fs::path& cache, int threads, std::string& data_sha256) {
+std::vector<fs::path> files_of(const Dataset& dataset, const Split& split) {
   std::vector<fs::path> files;
   for (const SplitCase& c : split.cases) {
     if (!dataset.cases.contains(c.case_id)) {
@@ -83,17 +82,29 @@ std::vector<CasePlan> plan_cases(const Dataset& dataset, const Split& split, con
     files.push_back(found.image);
     if (!found.label.empty()) files.push_back(found.label);
   }
-  const auto hashes = hash_files(files, cache, threads);
+  return files;
+}
+
+using FileHashes = std::map<std::string, std::string>;  // by path
+
+// What names a case's cache file: everything that decides the preprocessed case.
+std::string key_of(const std::string& case_id, const DatasetCase& files, Modality modality,
+                   const PreprocessConfig& config, const FileHashes& hashes) {
+  const std::string own_threshold = config.torso == "body" ? case_id : "";
+  return sha256(fmt::format("{} {} {} {} {}{}", kCacheVersion, hashes.at(files.image.string()),
+                            files.label.empty() ? "-" : hashes.at(files.label.string()), to_string(modality),
+                            to_json(config).dump(), own_threshold));
+}
+
+std::vector<CasePlan> plan_cases(const Dataset& dataset, const Split& split, const PreprocessConfig& config,
+                                 const fs::path& cache, int threads, std::string& data_sha256) {
+  const auto hashes = hash_files(files_of(dataset, split), cache, threads);
   std::vector<CasePlan> plans;
   std::string all;
   for (const SplitCase& c : split.cases) {
     const DatasetCase& found = dataset.cases.at(c.case_id);
     const Modality modality = split.task_of(c).modality;
-    const std::string own_threshold = config.torso == "body" ? c.case_id : "";
-    const std::string key =
-        sha256(fmt::format("{} {} {} {} {}{}", kCacheVersion, hashes.at(found.image.string()),
-                           found.label.empty() ? "-" : hashes.at(found.label.string()), to_string(modality),
-                           to_json(config).dump(), own_threshold));
+    const std::string key = key_of(c.case_id, found, modality, config, hashes);
     all += c.case_id + key;
     plans.push_back({c.case_id, found, modality, cache / "cases" / (key + ".safetensors")});
   }
@@ -173,6 +184,23 @@ std::map<std::string, std::string> hash_files(const std::vector<fs::path>& files
   }
   if (changed) write_file_atomically(memory_path, memory.dump(1));
   return hashes;
+}
+
+std::string data_sha256_of(const Dataset& dataset, const Split& split, const PreprocessConfig& config,
+                           int threads) {
+  const std::vector<fs::path> files = files_of(dataset, split);
+  std::vector<std::string> hash(files.size());
+  parallel_for(static_cast<std::int64_t>(files.size()), threads, [&](std::int64_t i) {
+    hash[static_cast<std::size_t>(i)] = sha256_of_file(files[static_cast<std::size_t>(i)]);
+  });
+  FileHashes hashes;
+  for (std::size_t i = 0; i < files.size(); ++i) hashes[files[i].string()] = hash[i];
+  std::string all;
+  for (const SplitCase& c : split.cases) {
+    all +=
+        c.case_id + key_of(c.case_id, dataset.cases.at(c.case_id), split.task_of(c).modality, config, hashes);
+  }
+  return sha256(all);
 }
 
 PreparedDataset prepare_dataset(const Dataset& dataset, const Split& split, const PreparationConfig& config,

@@ -42,6 +42,12 @@ struct PreparedDataset {
 PreparedDataset prepare_dataset(const Dataset& dataset, const Split& split, const PreparationConfig& config,
                                 const std::filesystem::path& cache, int threads, Progress& progress);
 
+/// What PreparedDataset::data_sha256 is for this dataset, from the bytes of its files: nothing is remembered
+/// and nothing is written, so that it can stand as evidence. Throws DataError if the dataset lacks a case of
+/// the split.
+std::string data_sha256_of(const Dataset& dataset, const Split& split, const PreprocessConfig& config,
+                           int threads);
+
 /// SHA-256 of files, remembered in `cache`/file-hashes.json by path, size and time of change.
 std::map<std::string, std::string> hash_files(const std::vector<std::filesystem::path>& files,
                                               const std::filesystem::path& cache, int threads);

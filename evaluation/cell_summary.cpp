@@ -116,15 +116,12 @@ std::vector<double> column(const std::vector<CellMeans>& means, double CellMeans
   return values;
 }
 
-Interval percentile_interval(std::vector<double> values) {
-  std::sort(values.begin(), values.end());
-  return {quantile(values, (1 - kConfidence) / 2), quantile(values, (1 + kConfidence) / 2)};
-}
-
-std::vector<double> patient_means(const std::vector<PatientScores>& patients) {
-  std::vector<double> means;
-  for (const PatientScores& patient : patients) means.push_back(patient.mean());
-  return means;
+// One cluster for each patient, so that the clustered mean is the mean over all pairs.
+std::vector<Cluster> clusters_of(const std::vector<PatientScores>& patients) {
+  std::vector<Cluster> clusters;
+  for (const PatientScores& patient : patients)
+    clusters.push_back({patient.sum(), static_cast<double>(patient.by_organ.size())});
+  return clusters;
 }
 
 double mean_over_organs(const std::vector<PatientScores>& patients) {
@@ -155,9 +152,23 @@ CellSummary pooled(const std::vector<PatientScores>& patients) {
     for (const auto& [organ, value] : patient.by_organ)
       squares += (value - summary.mean) * (value - summary.mean);
   }
-  summary.sd = summary.values > 1 ? std::sqrt(squares / static_cast<double>(summary.values - 1)) : 0;
+  if (summary.values > 1) summary.sd = std::sqrt(squares / static_cast<double>(summary.values - 1));
   summary.mean_over_organs = mean_over_organs(patients);
   return summary;
+}
+
+// The bootstrap intervals of a summary that has its means.
+void add_bootstrap(const std::vector<std::vector<PatientScores>>& parts, std::int64_t resamples,
+                   std::uint64_t seed, int threads, CellSummary& summary) {
+  const std::vector<FlatPatients> flat(parts.begin(), parts.end());
+  const auto resampled = bootstrap(flat, resamples, seed, threads);
+  const auto interval = [&](double estimate, double CellMeans::*member) {
+    std::vector<std::vector<double>> left_out;
+    for (const FlatPatients& part : flat) left_out.push_back(column(part.leave_one_out(), member));
+    return bca_interval(estimate, column(resampled, member), left_out, kConfidence);
+  };
+  summary.bca = interval(summary.mean, &CellMeans::pooled);
+  summary.bca_over_organs = interval(summary.mean_over_organs, &CellMeans::over_organs);
 }
 
 }  // namespace
@@ -196,42 +207,30 @@ std::vector<PatientScores> patients_of_cell(const std::vector<Score>& scores, co
 
 std::optional<CellSummary> summarise_cell(const std::vector<PatientScores>& patients, std::int64_t resamples,
                                           std::uint64_t seed, int threads) {
-  if (patients.empty()) return std::nullopt;
-  CellSummary summary = pooled(patients);
-  summary.t = t_interval(patient_means(patients), kConfidence);
-  summary.bca = {summary.mean, summary.mean};
-  summary.bca_over_organs = {summary.mean_over_organs, summary.mean_over_organs};
-  if (patients.size() > 1) {
-    const FlatPatients flat(patients);
-    const auto resampled = bootstrap({flat}, resamples, seed, threads);
-    const auto left_out = flat.leave_one_out();
-    const auto interval = [&](double estimate, double CellMeans::*member) {
-      return bca_interval(estimate, column(resampled, member), column(left_out, member), kConfidence);
-    };
-    summary.bca = interval(summary.mean, &CellMeans::pooled);
-    summary.bca_over_organs = interval(summary.mean_over_organs, &CellMeans::over_organs);
-  }
-  return summary;
+  return summarise_mean_of({patients}, resamples, seed, threads);
 }
 
 std::optional<CellSummary> summarise_mean_of(const std::vector<std::vector<PatientScores>>& parts,
                                              std::int64_t resamples, std::uint64_t seed, int threads) {
   CellSummary summary;
-  std::vector<double> all_patients;
+  summary.sd = 0;
+  std::vector<ClusteredMean> means;
+  bool has_spread = true;
   for (const auto& part : parts) {
     if (part.empty()) return std::nullopt;
     const CellSummary one = pooled(part);
     summary.patients += one.patients;
     summary.values += one.values;
     summary.mean += one.mean / static_cast<double>(parts.size());
-    summary.sd += one.sd / static_cast<double>(parts.size());
     summary.mean_over_organs += one.mean_over_organs / static_cast<double>(parts.size());
-    for (const double mean : patient_means(part)) all_patients.push_back(mean);
+    if (!one.sd) summary.sd = std::nullopt;
+    if (summary.sd) *summary.sd += *one.sd / static_cast<double>(parts.size());
+    means.push_back(clustered_mean(clusters_of(part)));
+    has_spread = has_spread && part.size() > 1;
   }
-  summary.t = t_interval(all_patients, kConfidence);
-  const auto resampled = bootstrap({parts.begin(), parts.end()}, resamples, seed, threads);
-  summary.bca = percentile_interval(column(resampled, &CellMeans::pooled));
-  summary.bca_over_organs = percentile_interval(column(resampled, &CellMeans::over_organs));
+  if (!has_spread) return summary;
+  summary.t = t_interval(mean_of_means(means), kConfidence);
+  add_bootstrap(parts, resamples, seed, threads, summary);
   return summary;
 }
 

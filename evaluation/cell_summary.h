@@ -45,19 +45,21 @@ struct CellSummary {
   std::int64_t patients = 0;
   std::int64_t values = 0;      // (patient, organ) pairs
   double mean = 0;              // over all (patient, organ) pairs: the paper's
-  double sd = 0;                // of these pairs (n - 1): the paper's ±
+  std::optional<double> sd;     // of these pairs (n - 1): the paper's ±; none for a single pair
   double mean_over_organs = 0;  // mean over patients for each organ, then over organs: the primary estimator
-  Interval bca,
-      bca_over_organs;  // 95 % of `mean` and `mean_over_organs`, resampling patients with all their organs
-  Interval t;           // 95 % of the mean of patients' means
+  // 95 % intervals; none if a cell, or a part of a mean of cells, has fewer than two patients.
+  std::optional<Interval> bca;              // of `mean`, resampling patients with all their organs
+  std::optional<Interval> bca_over_organs;  // of `mean_over_organs`, from the same resamples
+  std::optional<Interval> t;                // of `mean`, with patients as the independent units
 };
 
 /// nullopt if no patient has a score.
 std::optional<CellSummary> summarise_cell(const std::vector<PatientScores>& patients, std::int64_t resamples,
                                           std::uint64_t seed, int threads);
 
-/// Mean of several cells' means and of their deviations; the intervals are the percentile ones of a bootstrap
-/// that resamples each part on its own. t is that of the patients of all parts together.
+/// Mean of several cells' means and of their deviations, each with the same weight whatever its size. The
+/// bootstrap resamples each part on its own; t has the Welch-Satterthwaite degrees of freedom. The parts must
+/// have different patients. nullopt if a part has none.
 std::optional<CellSummary> summarise_mean_of(const std::vector<std::vector<PatientScores>>& parts,
                                              std::int64_t resamples, std::uint64_t seed, int threads);
 

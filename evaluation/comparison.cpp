@@ -71,7 +71,7 @@ std::vector<Cluster> differences_by_patient(const PairedValues& values) {
 // Two one-sided t tests of |mean difference| < margin: the larger p. Source: Schuirmann, J. Pharmacokin. 15
 // (1987) 657.
 double equivalence_p(const ClusteredMean& difference, double margin) {
-  if (difference.degrees_of_freedom < 1) return 1;
+  if (difference.degrees_of_freedom <= 0) return 1;
   if (difference.standard_error == 0) return std::abs(difference.mean) < margin ? 0 : 1;
   const boost::math::students_t t(difference.degrees_of_freedom);
   const double above =
@@ -80,22 +80,64 @@ double equivalence_p(const ClusteredMean& difference, double margin) {
   return std::max(above, below);
 }
 
-// The numbers that take patients as independent units.
-void compare_patients(const PairedValues& values, const ComparisonOptions& options, PairedComparison& out) {
-  const std::vector<Cluster> patients = differences_by_patient(values);
-  const ClusteredMean difference = clustered_mean(patients);
-  out.patients = static_cast<std::int64_t>(patients.size());
-  out.mean_difference = difference.mean;
-  out.t = t_interval(difference, kConfidence);
-  out.bca = {difference.mean, difference.mean};
-  if (patients.size() > 1) {
-    const auto resampled = bootstrap_means(patients, options.resamples, options.seed, options.threads);
-    out.bca = bca_interval(difference.mean, resampled, leave_one_out(patients), kConfidence);
+// 95 % of the mean of the parts' mean differences; each part is resampled on its own.
+std::optional<Interval> stratified_bca(const std::vector<std::vector<Cluster>>& parts, double estimate,
+                                       const ComparisonOptions& options) {
+  std::vector<double> resampled(static_cast<std::size_t>(options.resamples), 0.0);
+  std::vector<std::vector<double>> left_out;
+  for (std::size_t part = 0; part < parts.size(); ++part) {
+    if (parts[part].size() < 2) return std::nullopt;
+    const auto means = bootstrap_means(parts[part], options.resamples, options.seed, options.threads, part);
+    for (std::size_t r = 0; r < means.size(); ++r)
+      resampled[r] += means[r] / static_cast<double>(parts.size());
+    left_out.push_back(leave_one_out(parts[part]));
+  }
+  return bca_interval(estimate, resampled, left_out, kConfidence);
+}
+
+// What each patient adds to the mean difference, up to a factor: parts have equal weight, whatever their
+// size.
+std::vector<double> contributions(const std::vector<std::vector<Cluster>>& parts) {
+  std::vector<double> counts(parts.size(), 0.0);
+  for (std::size_t part = 0; part < parts.size(); ++part) {
+    for (const Cluster& patient : parts[part]) counts[part] += patient.count;
   }
   std::vector<double> sums;
-  for (const Cluster& patient : patients) sums.push_back(patient.sum);
-  out.p_sign_flip = sign_flip_p(sums, options.resamples, options.seed);
+  for (std::size_t part = 0; part < parts.size(); ++part) {
+    const double weight = counts.front() / counts[part];
+    for (const Cluster& patient : parts[part]) sums.push_back(weight * patient.sum);
+  }
+  return sums;
+}
+
+// The numbers that take patients as independent units.
+void compare_patients(std::span<const PairedValues> parts, const ComparisonOptions& options,
+                      PairedComparison& out) {
+  std::vector<std::vector<Cluster>> patients;
+  std::vector<ClusteredMean> means;
+  for (const PairedValues& part : parts) {
+    patients.push_back(differences_by_patient(part));
+    means.push_back(clustered_mean(patients.back()));
+    out.patients += static_cast<std::int64_t>(patients.back().size());
+  }
+  const ClusteredMean difference = mean_of_means(means);
+  out.mean_difference = difference.mean;
+  out.t = t_interval(difference, kConfidence);
+  out.bca = stratified_bca(patients, difference.mean, options);
+  out.p_sign_flip = sign_flip_p(contributions(patients), options.resamples, options.seed);
   out.p_equivalence = equivalence_p(difference, options.equivalence_margin);
+}
+
+PairedValues together(std::span<const PairedValues> parts) {
+  PairedValues all;
+  for (const PairedValues& part : parts) {
+    all.case_ids.insert(all.case_ids.end(), part.case_ids.begin(), part.case_ids.end());
+    all.a.insert(all.a.end(), part.a.begin(), part.a.end());
+    all.b.insert(all.b.end(), part.b.begin(), part.b.end());
+    all.organs_left_out += part.organs_left_out;
+    all.patients_left_out += part.patients_left_out;
+  }
+  return all;
 }
 
 double p_under(const PairedValues& values, SignedRankOptions options, ZeroRule rule) {
@@ -145,12 +187,17 @@ PairedValues pair_patients(const std::vector<PatientScores>& a, const std::vecto
 }
 
 PairedComparison compare(const PairedValues& values, const ComparisonOptions& options) {
+  return compare(std::span(&values, 1), options);
+}
+
+PairedComparison compare(std::span<const PairedValues> parts, const ComparisonOptions& options) {
+  const PairedValues values = together(parts);
   PairedComparison out;
   out.pairs = static_cast<std::int64_t>(values.a.size());
   out.organs_left_out = values.organs_left_out;
   out.patients_left_out = values.patients_left_out;
   out.test = wilcoxon_signed_rank(values.a, values.b, options.test);  // refuses bad input
-  compare_patients(values, options, out);
+  compare_patients(parts, options, out);
   out.hodges_lehmann = hodges_lehmann(values.a, values.b, kConfidence);
   out.rank_biserial = rank_biserial(values.a, values.b, options.test.tie_tolerance);
   out.count = wins_ties_losses(values.a, values.b, options.test.tie_tolerance);
@@ -162,13 +209,12 @@ PairedComparison compare(const PairedValues& values, const ComparisonOptions& op
   return out;
 }
 
-Verdict judge(const PairedComparison& comparison, double adjusted_p, double smallest_adjusted_p,
-              double alpha) {
-  if (adjusted_p < alpha) {
+Verdict judge(const PairedComparison& comparison, const AdjustedP& adjusted, double alpha) {
+  if (adjusted.difference < alpha) {
     return comparison.test.w_plus >= comparison.test.w_minus ? Verdict::better : Verdict::worse;
   }
-  if (comparison.p_equivalence < alpha) return Verdict::equivalent;
-  return smallest_adjusted_p >= alpha ? Verdict::unreachable : Verdict::undecided;
+  if (adjusted.equivalence < alpha) return Verdict::equivalent;
+  return adjusted.smallest >= alpha ? Verdict::unreachable : Verdict::undecided;
 }
 
 }  // namespace totum

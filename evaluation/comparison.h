@@ -3,6 +3,8 @@
 // methods.
 
 #include <cstdint>
+#include <optional>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -16,7 +18,7 @@ namespace totum {
 enum class Verdict : std::uint8_t {
   better,  // the adjusted test says so, in favour of the first method
   worse,
-  equivalent,  // both one-sided t tests put the mean difference within the margin
+  equivalent,  // both one-sided t tests, after correction, put the mean difference within the margin
   undecided,
   unreachable,  // no data of this many pairs could have been significant after correction
 };
@@ -41,13 +43,18 @@ struct PairedValues {
 /// Pairs of one patient are kept together: intervals, equivalence and sign flips take patients as the
 /// independent units even when the pairs are (patient, organ). The signed-rank tests and Hodges-Lehmann take
 /// the pairs as they are.
+///
+/// In a mean of several parts (cells), the mean difference is the plain mean of the parts' differences, as
+/// the cell is the plain mean of the parts; its intervals, equivalence and sign flips are about that same
+/// number. A signed rank has no such weights: signed-rank tests, Hodges-Lehmann, rank-biserial and wins take
+/// the pairs of all parts together.
 struct PairedComparison {
   std::int64_t pairs = 0;
   std::int64_t patients = 0;
   std::int64_t organs_left_out = 0;
   std::int64_t patients_left_out = 0;
-  double mean_difference = 0;  // a - b, over pairs
-  Interval t, bca;             // 95 % of the mean difference
+  double mean_difference = 0;      // a - b, over pairs; over parts, if there are several
+  std::optional<Interval> t, bca;  // 95 % of the mean difference; none for a part of fewer than two patients
   HodgesLehmann hodges_lehmann;
   double rank_biserial = 0;
   WinsTiesLosses count;
@@ -67,9 +74,17 @@ PairedValues pair_patients(const std::vector<PatientScores>& a, const std::vecto
 
 /// Throws DataError for values that are not finite, or if there are none.
 PairedComparison compare(const PairedValues& values, const ComparisonOptions& options);
+/// The same for a mean of parts, which must have different patients; each needs a pair.
+PairedComparison compare(std::span<const PairedValues> parts, const ComparisonOptions& options);
 
-/// What may be said, given the p after correction and the smallest p that could have been reached after it.
-Verdict judge(const PairedComparison& comparison, double adjusted_p, double smallest_adjusted_p,
-              double alpha);
+/// The p-values of one comparison after correction, each over the same family of tests.
+struct AdjustedP {
+  double difference = 1;   // of the signed-rank test
+  double smallest = 1;     // the smallest that `difference` could have been with this many pairs
+  double equivalence = 1;  // of the two one-sided tests
+};
+
+/// What may be said, given the p-values after correction.
+Verdict judge(const PairedComparison& comparison, const AdjustedP& adjusted, double alpha);
 
 }  // namespace totum

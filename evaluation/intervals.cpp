@@ -35,18 +35,6 @@ Cluster total_of(std::span<const Cluster> clusters) {
   return total;
 }
 
-// A sixth of the jackknife values' standardised third moment; 0 for a constant.
-double acceleration(std::span<const double> left_out) {
-  const double centre = mean_of(left_out);
-  double squares = 0;
-  double cubes = 0;
-  for (const double value : left_out) {
-    squares += (centre - value) * (centre - value);
-    cubes += (centre - value) * (centre - value) * (centre - value);
-  }
-  return squares > 0 ? cubes / (6 * std::pow(squares, 1.5)) : 0;
-}
-
 }  // namespace
 
 ClusteredMean clustered_mean(std::span<const Cluster> clusters) {
@@ -63,27 +51,52 @@ ClusteredMean clustered_mean(std::span<const Cluster> clusters) {
   return result;
 }
 
-Interval t_interval(const ClusteredMean& mean, double confidence) {
-  if (mean.standard_error == 0) return {mean.mean, mean.mean};
+ClusteredMean mean_of_means(std::span<const ClusteredMean> parts) {
+  if (parts.empty()) throw DataError("there is no mean of no values");
+  if (parts.size() == 1) return parts.front();
+  const auto k = static_cast<double>(parts.size());
+  ClusteredMean result;
+  double variance = 0;
+  double quartics = 0;
+  double all_degrees = 0;
+  bool is_known = true;
+  for (const ClusteredMean& part : parts) {
+    result.mean += part.mean / k;
+    all_degrees += part.degrees_of_freedom;
+    is_known = is_known && part.degrees_of_freedom > 0;
+    if (part.standard_error == 0) continue;
+    const double square = part.standard_error * part.standard_error;
+    variance += square;
+    quartics += square * square / part.degrees_of_freedom;
+  }
+  if (!is_known) return result;
+  result.standard_error = std::sqrt(variance) / k;
+  result.degrees_of_freedom = variance > 0 ? variance * variance / quartics : all_degrees;
+  return result;
+}
+
+std::optional<Interval> t_interval(const ClusteredMean& mean, double confidence) {
+  if (mean.degrees_of_freedom <= 0) return std::nullopt;
+  if (mean.standard_error == 0) return Interval{mean.mean, mean.mean};
   const boost::math::students_t student(mean.degrees_of_freedom);
   const double half =
       mean.standard_error * boost::math::quantile(boost::math::complement(student, (1 - confidence) / 2));
-  return {mean.mean - half, mean.mean + half};
+  return Interval{mean.mean - half, mean.mean + half};
 }
 
-Interval t_interval(std::span<const double> values, double confidence) {
+std::optional<Interval> t_interval(std::span<const double> values, double confidence) {
   return t_interval(clustered_mean(single_values(values)), confidence);
 }
 
 std::vector<double> bootstrap_means(std::span<const Cluster> clusters, std::int64_t resamples,
-                                    std::uint64_t seed, int threads) {
+                                    std::uint64_t seed, int threads, std::uint64_t part) {
   const auto n = static_cast<std::int64_t>(clusters.size());
   if (n == 0) throw DataError("there is nothing to resample");
   std::vector<double> means(static_cast<std::size_t>(resamples));
   constexpr std::int64_t kChunk = 256;
   parallel_for((resamples + kChunk - 1) / kChunk, threads, [&](std::int64_t chunk) {
     for (std::int64_t r = chunk * kChunk; r < std::min(resamples, (chunk + 1) * kChunk); ++r) {
-      RandomStream random(seed, "bootstrap", static_cast<std::uint64_t>(r));
+      RandomStream random(seed, "bootstrap", static_cast<std::uint64_t>(r), part);
       Cluster drawn;
       for (std::int64_t i = 0; i < n; ++i) {
         const Cluster& c = clusters[static_cast<std::size_t>(random.below(n))];
@@ -116,18 +129,42 @@ double quantile(std::span<const double> sorted, double q) {
   return sorted[below] + (place - static_cast<double>(below)) * (sorted[above] - sorted[below]);
 }
 
-Interval bca_interval(std::span<const double> values, std::span<const double> resampled_means,
-                      double confidence) {
+double acceleration(std::span<const std::vector<double>> left_out) {
+  double squares = 0;
+  double cubes = 0;
+  for (const std::vector<double>& of_part : left_out) {
+    const double centre = mean_of(of_part);
+    const auto n = static_cast<double>(of_part.size());
+    for (const double value : of_part) {
+      const double influence = (n - 1) / n * (centre - value);
+      squares += influence * influence;
+      cubes += influence * influence * influence;
+    }
+  }
+  return squares > 0 ? cubes / (6 * std::pow(squares, 1.5)) : 0;
+}
+
+std::optional<Interval> bca_interval(std::span<const double> values, std::span<const double> resampled_means,
+                                     double confidence) {
   const double estimate = mean_of(values);
-  if (values.size() < 2) return {estimate, estimate};
+  if (values.size() < 2) return std::nullopt;
   return bca_interval(estimate, resampled_means, leave_one_out(single_values(values)), confidence);
 }
 
-Interval bca_interval(double estimate, std::span<const double> resampled, std::span<const double> left_out,
-                      double confidence) {
+std::optional<Interval> bca_interval(double estimate, std::span<const double> resampled,
+                                     std::span<const double> left_out, double confidence) {
+  const std::vector<std::vector<double>> one_part{{left_out.begin(), left_out.end()}};
+  return bca_interval(estimate, resampled, one_part, confidence);
+}
+
+std::optional<Interval> bca_interval(double estimate, std::span<const double> resampled,
+                                     std::span<const std::vector<double>> left_out, double confidence) {
+  for (const std::vector<double>& of_part : left_out) {
+    if (of_part.size() < 2) return std::nullopt;
+  }
   std::vector<double> sorted(resampled.begin(), resampled.end());
   std::sort(sorted.begin(), sorted.end());
-  if (sorted.empty() || sorted.front() == sorted.back()) return {estimate, estimate};
+  if (sorted.empty() || sorted.front() == sorted.back()) return Interval{estimate, estimate};
   // Resamples that equal the estimate but for the order in which they were summed count as equal.
   const double slack = 1e-12 * std::max(std::abs(sorted.front()), std::abs(sorted.back()));
   const auto below =
@@ -144,7 +181,7 @@ Interval bca_interval(double estimate, std::span<const double> resampled, std::s
     const double z = z0 + boost::math::quantile(standard, probability);
     return quantile(sorted, boost::math::cdf(standard, z0 + z / (1 - a * z)));
   };
-  return {adjusted((1 - confidence) / 2), adjusted((1 + confidence) / 2)};
+  return Interval{adjusted((1 - confidence) / 2), adjusted((1 + confidence) / 2)};
 }
 
 double sign_flip_p(std::span<const double> differences, std::int64_t resamples, std::uint64_t seed) {

@@ -64,6 +64,16 @@ std::string percent(double fraction) {
   return text == "-0.0" ? "0.0" : text;
 }
 
+std::string interval_text(const json& interval) {
+  if (interval.is_null()) return "–";
+  return fmt::format("{} to {}", percent(interval[0]), percent(interval[1]));
+}
+
+std::string mean_and_sd(const json& value) {
+  const std::string mean = percent(value.at("mean"));
+  return value.at("sd").is_null() ? mean : mean + " ± " + percent(value.at("sd"));
+}
+
 bool has_mean(const json& value) { return !value.is_null() && value.contains("mean"); }
 
 bool is_best(const json& table, const std::string& cell, const std::string& entry) {

@@ -23,6 +23,10 @@ bool is_marked(const nlohmann::json& entry);
 std::vector<std::string> footnotes(const nlohmann::json& table);
 /// "58.3": a fraction as percent with one decimal.
 std::string percent(double fraction);
+/// "56.0 to 60.1"; "–" if there is none, since there are fewer than two patients.
+std::string interval_text(const nlohmann::json& interval);
+/// "58.3 ± 4.1"; the mean alone where a single value has no deviation.
+std::string mean_and_sd(const nlohmann::json& value);
 /// Has the value a mean, or is it a hole?
 bool has_mean(const nlohmann::json& value);
 /// Has the entry the highest mean of the cell, among two or more that are compared?

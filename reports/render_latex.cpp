@@ -76,8 +76,9 @@ std::string cell_text(const json& table, const std::string& cell, const std::str
   if (has_mean(value)) {
     std::string number = percent(value.at("mean"));
     if (is_best(table, cell, entry)) number = "\\mathbf{" + number + "}";
-    text = fmt::format("${}{} \\pm {}$", number, is_significant(table, cell, entry) ? "^{*}" : "",
-                       percent(value.at("sd")));
+    const json& sd = value.at("sd");
+    text = fmt::format("${}{}{}$", number, is_significant(table, cell, entry) ? "^{*}" : "",
+                       sd.is_null() ? "" : " \\pm " + percent(sd));
   }
   if (!value.is_null() && value.contains("paper") && value.at("paper").contains("mean")) {
     text += fmt::format(" [{}]", percent(value.at("paper").at("mean")));
@@ -91,8 +92,9 @@ std::string caption(const json& report, const json& table) {
   std::string remarks;
   for (const std::string& note : footnotes(table)) remarks += " $^\\dagger$ " + escaped(note);
   return fmt::format(
-      "{}. Dice in percent, mean $\\pm$ standard deviation over all (case, organ) pairs; bold: best; $^*$: "
-      "significantly different from {} (Wilcoxon signed-rank, {}-adjusted, level {:g}){}. {}.{}",
+      "{}. Dice in percent, mean $\\pm$ standard deviation over all (case, organ) pairs, as in the paper; "
+      "bold: highest of these means (rankings go by the mean over organs instead); $^*$: significantly "
+      "different from {} (Wilcoxon signed-rank, {}-adjusted, level {:g}){}. {}.{}",
       escaped(table.at("title")), escaped(label_of(table, "entries", tests.at("reference"))),
       correction_name(table), tests.at("alpha").get<double>(),
       has_paper ? "; in brackets the paper's mean" : "", escaped(report.at("size")), remarks);
@@ -107,12 +109,14 @@ std::string test_table(const json& report, const json& table) {
       "Pairs & "
       "Difference (95\\,\\% CI) & $p$ & adjusted $p$ & Verdict \\\\\n\\midrule\n";
   for (const json& test : tests.at("results")) {
-    text += fmt::format("{} & {} & {} & ${}$ (${}$ to ${}$) & ${}$ & ${}$ & {} \\\\\n",
+    const json& bca = test.at("bca95");
+    const std::string interval =
+        bca.is_null() ? "--" : fmt::format("${}$ to ${}$", percent(bca[0]), percent(bca[1]));
+    text += fmt::format("{} & {} & {} & ${}$ ({}) & ${}$ & ${}$ & {} \\\\\n",
                         escaped(label_of(table, "cells", test.at("cell"))),
                         escaped(label_of(table, "entries", test.at("entry"))), test.at("pairs").dump(),
-                        percent(test.at("mean_difference")), percent(test.at("bca95")[0]),
-                        percent(test.at("bca95")[1]), p_text(test.at("p")), p_text(test.at("p_adjusted")),
-                        test.at("verdict").get<std::string>());
+                        percent(test.at("mean_difference")), interval, p_text(test.at("p")),
+                        p_text(test.at("p_adjusted")), test.at("verdict").get<std::string>());
   }
   return text + fmt::format(
                     "\\bottomrule\n\\end{{tabular}}\n\\caption{{Tests of {}: {} against the others, in Dice "

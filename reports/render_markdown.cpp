@@ -41,14 +41,10 @@ std::string header(const std::vector<std::string>& fields) {
   return row(fields) + row(std::vector<std::string>(fields.size(), "---"));
 }
 
-std::string interval_text(const json& interval) {
-  return fmt::format("{} to {}", percent(interval[0]), percent(interval[1]));
-}
-
 std::string cell_text(const json& table, const std::string& cell, const std::string& entry) {
   const json value = value_of(table, cell, entry);
   if (!has_mean(value)) return "–";
-  std::string text = fmt::format("{} ± {}", percent(value.at("mean")), percent(value.at("sd")));
+  std::string text = mean_and_sd(value);
   if (is_best(table, cell, entry)) text = "**" + text + "**";
   return text + (is_significant(table, cell, entry) ? "\\*" : "");
 }
@@ -80,6 +76,23 @@ std::string value_table(const json& table) {
   return text;
 }
 
+// The primary estimator, beside the table whose numbers are the paper's.
+std::string organ_mean_table(const json& table) {
+  const auto cells = shown_cells(table);
+  std::vector<std::string> names{"mean over organs"};
+  for (const json& cell : cells) names.push_back(plain(cell.at("label")));
+  std::string text = header(names);
+  for (const json& entry : table.at("entries")) {
+    std::vector<std::string> fields{plain(entry.at("label"))};
+    for (const json& cell : cells) {
+      const json value = value_of(table, cell.at("id"), entry.at("id"));
+      fields.push_back(has_mean(value) ? percent(value.at("mean_over_organs")) : "–");
+    }
+    text += row(fields);
+  }
+  return text;
+}
+
 std::vector<std::string> interval_row(const json& value) {
   const auto with_interval = [&](const char* mean, const char* interval) {
     return fmt::format("{} ({})", percent(value.at(mean)), interval_text(value.at(interval)));
@@ -96,8 +109,8 @@ std::vector<std::string> interval_row(const json& value) {
 
 std::string interval_table(const json& table) {
   std::string text = header({"cell", "method", "patients", "values", "not scored", "hallucinations",
-                             "mean (95 % bootstrap)", "mean over organs (95 % bootstrap)",
-                             "95 % t interval of patients' means", "sd over seeds", "against the paper"});
+                             "pooled mean (95 % BCa)", "mean over organs (95 % BCa)",
+                             "95 % t interval of the pooled mean", "sd over seeds", "against the paper"});
   for (const json& cell : shown_cells(table)) {
     for (const json& entry : table.at("entries")) {
       const json value = value_of(table, cell.at("id"), entry.at("id"));
@@ -191,14 +204,20 @@ std::string organ_table(const json& table) {
 
 std::string table_section(const json& report, const json& table) {
   std::string text = fmt::format(
-      "\n## {}: {}\n\n_{}_\n\n{} in percent on the {} grid, mean ± standard deviation over all (case, organ) "
-      "pairs; bold: best; "
-      "\\*: significantly different from {} after correction.\n\n",
+      "\n## {0}: {1}\n\n_{2}_\n\n{3} in percent on the {4} grid, **pooled mean** ± standard deviation over "
+      "all (case, organ) pairs, the paper's estimator; bold: highest pooled mean; \\*: significantly "
+      "different "
+      "from {5} after correction.\n\n",
       plain(table.at("name")), plain(table.at("title")), plain(report.at("size")),
       table.at("metric") == "dice" ? "Dice" : plain(table.at("metric")), table.at("grid").get<std::string>(),
       plain(label_of(table, "entries", table.at("tests").at("reference"))));
   text += value_table(table) + "\n";
   for (const std::string& note : footnotes(table)) text += "- † " + plain(note) + "\n";
+  text +=
+      "\nThe same scores by the **mean over organs** (mean over patients for each organ, then over organs: "
+      "every organ counts alike), which is totum's primary estimator and the one that the rankings below go "
+      "by:\n\n";
+  text += organ_mean_table(table) + "\n";
   for (const json& note : table.at("notes")) text += "- " + plain(note) + "\n";
   return text + "\n### Cells\n\n" + interval_table(table) + "\n### Tests\n\n" + test_section(table) +
          "\n### Rankings\n\n" + ranking_table(table) + "\n### Organs\n\n" + organ_table(table);

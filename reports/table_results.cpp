@@ -63,6 +63,11 @@ json notes(const json& values, const json& tests) {
         "compare them with the t intervals.",
         kPatientsForBootstrap, fewest));
   }
+  if (std::any_of(values.begin(), values.end(),
+                  [](const json& value) { return value.contains("bca95") && value.at("bca95").is_null(); })) {
+    list.push_back(
+        "There is no interval where a cell, or a part of a mean of cells, has fewer than two patients.");
+  }
   if (holes > 0) {
     list.push_back(
         "Organs that the reference of a case lacks count for no method; these (case, organ) pairs are \"not "

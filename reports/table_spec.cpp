@@ -41,6 +41,19 @@ void read_entries(JsonReader& json, TableSpec& table) {
   if (table.entries.empty()) json.fail("entries", "must name at least one method");
 }
 
+// Parts must be independent samples: two cells of one modality's test images have the same patients.
+void check_parts(JsonReader& reader, const TableSpec& table, const TableCell& cell) {
+  std::set<Modality> seen;
+  for (const TableCell& earlier : table.cells) {
+    const bool is_part =
+        std::find(cell.mean_of.begin(), cell.mean_of.end(), earlier.id) != cell.mean_of.end();
+    if (!is_part || !earlier.test_modality || seen.insert(*earlier.test_modality).second) continue;
+    reader.fail("mean_of", fmt::format("names two cells of {} test images, which have the same patients; the "
+                                       "parts of a mean must have different ones",
+                                       to_string(*earlier.test_modality)));
+  }
+}
+
 void read_cells(JsonReader& json, TableSpec& table) {
   std::set<std::string> ids, basic;
   for (JsonReader& reader : json.objects("cells")) {
@@ -58,6 +71,7 @@ void read_cells(JsonReader& json, TableSpec& table) {
         reader.fail("mean_of", fmt::format("names \"{}\"; must be a basic cell, no mean itself", part));
       }
     }
+    check_parts(reader, table, cell);
     if (cell.mean_of.empty()) {
       std::string modality, relation;
       reader.required("test_modality", modality, one_of({"ct", "mr"}));

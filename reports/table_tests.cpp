@@ -3,6 +3,8 @@
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
+#include <algorithm>
+
 #include "core/error.h"
 #include "core/random.h"
 #include "evaluation/comparison.h"
@@ -21,7 +23,10 @@ struct MadeTest {
   PairedComparison comparison;
 };
 
-json to_json(const Interval& interval) { return json::array({interval.low, interval.high}); }
+// null for fewer than two patients
+json to_json(const std::optional<Interval>& interval) {
+  return interval ? json::array({interval->low, interval->high}) : json();
+}
 
 bool is_pooled(const TableContext& context) { return context.table.tests.pairs == "pooled"; }
 
@@ -39,37 +44,37 @@ ComparisonOptions comparison_options(const TableContext& context, const TableCel
   return options;
 }
 
-// The patients of all parts of a cell, paired between the reference and another entry.
-PairedValues paired(const TableContext& context, const TableCell& cell, const TableEntry& entry) {
+// The patients of each part of a cell, paired between the reference and another entry.
+std::vector<PairedValues> paired(const TableContext& context, const TableCell& cell,
+                                 const TableEntry& entry) {
   const std::string& reference = context.table.tests.reference;
   const auto ours = context.parts_of(cell, context.scores_of(reference));
   const auto theirs = context.parts_of(cell, context.scores_of(entry.id));
-  PairedValues all;
+  std::vector<PairedValues> parts;
   for (std::size_t part = 0; part < ours.size(); ++part) {
     try {
-      const PairedValues values =
-          pair_patients(ours[part], theirs[part], is_pooled(context), context.input.intersect);
-      all.case_ids.insert(all.case_ids.end(), values.case_ids.begin(), values.case_ids.end());
-      all.a.insert(all.a.end(), values.a.begin(), values.a.end());
-      all.b.insert(all.b.end(), values.b.begin(), values.b.end());
-      all.organs_left_out += values.organs_left_out;
-      all.patients_left_out += values.patients_left_out;
+      parts.push_back(pair_patients(ours[part], theirs[part], is_pooled(context), context.input.intersect));
     } catch (const DataError& error) {  // say which methods and which cell
       throw DataError(fmt::format("{}, cell {}, {} (first) and {} (second): {}", context.table.name, cell.id,
                                   reference, entry.id, error.what()),
                       true);
     }
   }
-  return all;
+  return parts;
 }
 
 // Why the reference and an entry can't be compared in a cell; empty if they can.
-std::string obstacle(const TableContext& context, const TableEntry& entry, const PairedValues& values) {
+std::string obstacle(const TableContext& context, const TableEntry& entry,
+                     const std::vector<PairedValues>& parts) {
   const std::string& reference = context.table.tests.reference;
   for (const std::string& id : {reference, entry.id}) {
     if (context.runs_of(id).empty()) return fmt::format("no run of {} has scores", id);
   }
-  return values.a.empty() ? "no patient has a score from both" : "";
+  const bool has_hole =
+      std::any_of(parts.begin(), parts.end(), [](const PairedValues& part) { return part.a.empty(); });
+  if (!has_hole) return "";
+  return parts.size() > 1 ? "no patient of one of its parts has a score from both"
+                          : "no patient has a score from both";
 }
 
 std::vector<MadeTest> make_tests(const TableContext& context, json& skipped) {
@@ -80,18 +85,20 @@ std::vector<MadeTest> make_tests(const TableContext& context, json& skipped) {
       const std::string& reference = context.table.tests.reference;
       if (entry.id == reference || !context.is_compared(entry)) continue;
       const bool both = !context.runs_of(reference).empty() && !context.runs_of(entry.id).empty();
-      const PairedValues values = both ? paired(context, cell, entry) : PairedValues{};
-      if (const std::string why = obstacle(context, entry, values); !why.empty()) {
+      const auto parts = both ? paired(context, cell, entry) : std::vector<PairedValues>{};
+      if (const std::string why = obstacle(context, entry, parts); !why.empty()) {
         skipped.push_back({{"cell", cell.id}, {"entry", entry.id}, {"why", why}});
         continue;
       }
-      made.push_back({&cell, &entry, compare(values, comparison_options(context, cell, entry))});
+      made.push_back({&cell, &entry, compare(parts, comparison_options(context, cell, entry))});
     }
   }
   return made;
 }
 
 json numbers_of(const PairedComparison& c) {
+  const bool has_spread = c.patients > 1;
+  const HodgesLehmann& walsh = c.hodges_lehmann;
   return {{"pairs", c.pairs},
           {"patients", c.patients},
           {"patients_left_out", c.patients_left_out},
@@ -110,24 +117,25 @@ json numbers_of(const PairedComparison& c) {
           {"mean_difference", c.mean_difference},
           {"t95", to_json(c.t)},
           {"bca95", to_json(c.bca)},
-          {"hodges_lehmann", c.hodges_lehmann.estimate},
-          {"hodges_lehmann_interval", json::array({c.hodges_lehmann.low, c.hodges_lehmann.high})},
-          {"hodges_lehmann_confidence", c.hodges_lehmann.confidence},
+          {"hodges_lehmann", walsh.estimate},
+          {"hodges_lehmann_interval", has_spread ? json::array({walsh.low, walsh.high}) : json()},
+          {"hodges_lehmann_confidence", has_spread ? json(walsh.confidence) : json()},
           {"rank_biserial", c.rank_biserial},
           {"wins", c.count.wins},
           {"ties_in_outcome", c.count.ties},
           {"losses", c.count.losses}};
 }
 
-json test_json(const TableContext& context, const MadeTest& made, double adjusted, double smallest) {
+json test_json(const TableContext& context, const MadeTest& made, const AdjustedP& adjusted) {
   const TableSpec& table = context.table;
   json out = numbers_of(made.comparison);
   out["cell"] = made.cell->id;
   out["entry"] = made.entry->id;
-  out["p_adjusted"] = adjusted;
-  out["smallest_p_adjusted"] = smallest;
-  out["reachable"] = smallest < table.tests.alpha;
-  out["verdict"] = to_string(judge(made.comparison, adjusted, smallest, table.tests.alpha));
+  out["p_adjusted"] = adjusted.difference;
+  out["smallest_p_adjusted"] = adjusted.smallest;
+  out["p_equivalence_adjusted"] = adjusted.equivalence;
+  out["reachable"] = adjusted.smallest < table.tests.alpha;
+  out["verdict"] = to_string(judge(made.comparison, adjusted, table.tests.alpha));
   out["sentence"] = comparison_sentence(out, context.label_of(table.tests.reference), made.entry->label,
                                         made.cell->label, table);
   return out;
@@ -139,6 +147,17 @@ std::string pairs_note(const TableContext& context) {
                          : "one pair for each patient: the mean over the organs of the cell that both "
                            "methods were scored on";
   if (context.input.intersect) note += "; only patients that both methods were scored on";
+  const bool has_mean_of = std::any_of(context.table.cells.begin(), context.table.cells.end(),
+                                       [](const TableCell& c) { return c.shown && !c.mean_of.empty(); });
+  if (has_mean_of) {
+    note +=
+        "; a cell that is the mean of several: the difference, its intervals, equivalence and sign flips "
+        "weigh "
+        "these cells alike, whatever their numbers of patients, as the cell itself does; the signed-rank "
+        "test, "
+        "the Hodges-Lehmann difference, the rank-biserial correlation and the wins take the pairs of all of "
+        "them together";
+  }
   return note;
 }
 
@@ -153,27 +172,33 @@ std::string family_text(const TableContext& context, std::size_t made, std::size
   return text;
 }
 
+// The family was declared before there were scores: a test that can't be made stays in it, with p = 1.
+std::vector<AdjustedP> adjusted_over_family(const TableTests& tests, const std::vector<MadeTest>& made,
+                                            std::size_t skipped) {
+  const auto adjust = tests.correction == "holm" ? holm : benjamini_hochberg;
+  const auto adjusted = [&](auto p_of) {
+    std::vector<double> p;
+    for (const MadeTest& test : made) p.push_back(p_of(test.comparison));
+    p.resize(made.size() + skipped, 1.0);
+    return adjust(p);
+  };
+  const auto difference = adjusted([](const PairedComparison& c) { return c.test.p_value; });
+  const auto smallest = adjusted([](const PairedComparison& c) { return c.smallest_p; });
+  const auto equivalence = adjusted([](const PairedComparison& c) { return c.p_equivalence; });
+  std::vector<AdjustedP> all;
+  for (std::size_t i = 0; i < made.size(); ++i) all.push_back({difference[i], smallest[i], equivalence[i]});
+  return all;
+}
+
 }  // namespace
 
 json table_tests(const TableContext& context) {
   const TableTests& tests = context.table.tests;
   json skipped = json::array();
   const std::vector<MadeTest> made = make_tests(context, skipped);
-  std::vector<double> p, smallest;
-  for (const MadeTest& test : made) {
-    p.push_back(test.comparison.test.p_value);
-    smallest.push_back(test.comparison.smallest_p);
-  }
-  // The family was declared before there were scores: a test that can't be made stays in it, with p = 1.
-  p.resize(made.size() + skipped.size(), 1.0);
-  smallest.resize(p.size(), 1.0);
-  const auto adjust = tests.correction == "holm" ? holm : benjamini_hochberg;
-  const auto adjusted = adjust(p);
-  const auto smallest_adjusted = adjust(smallest);
+  const std::vector<AdjustedP> adjusted = adjusted_over_family(tests, made, skipped.size());
   json results = json::array();
-  for (std::size_t i = 0; i < made.size(); ++i) {
-    results.push_back(test_json(context, made[i], adjusted[i], smallest_adjusted[i]));
-  }
+  for (std::size_t i = 0; i < made.size(); ++i) results.push_back(test_json(context, made[i], adjusted[i]));
   return {{"reference", tests.reference},
           {"test", "Wilcoxon signed-rank"},
           {"pairs", tests.pairs},

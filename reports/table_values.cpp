@@ -1,6 +1,7 @@
 #include "reports/table_values.h"
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include <algorithm>
 #include <cmath>
@@ -16,7 +17,10 @@ namespace {
 
 using nlohmann::json;
 
-json to_json(const Interval& interval) { return json::array({interval.low, interval.high}); }
+// null for fewer than two patients
+json to_json(const std::optional<Interval>& interval) {
+  return interval ? json::array({interval->low, interval->high}) : json();
+}
 
 // Mean over all (patient, organ) pairs, averaged over the parts; nullopt if a part has no patient.
 std::optional<double> pooled_mean(const std::vector<std::vector<PatientScores>>& parts) {
@@ -86,17 +90,25 @@ std::optional<CellSummary> summarise(const TableContext& context, const TableCel
                               : summarise_mean_of(parts, options.resamples, seed, options.threads);
 }
 
-// Why our numbers may not be compared with the paper's; empty if they may.
-std::string obstacle_to_paper(const ReportInput& input) {
-  for (const ReportRun& run : input.runs) {
-    if (run.record.is_null()) continue;
-    if (run.record.value("dataset", "") == "phantom") return "phantom data";
-    const std::string preset = run.record.value("preset", "");
-    if (!preset.starts_with("amos22-")) return "another preset (" + preset + ")";
-    const json notes = run.record.value("notes", json::array());
-    return notes.empty() ? "" : notes.front().get<std::string>();
+// Why a run's numbers may not be compared with the paper's; empty if they may. Notes are no obstacles: that a
+// GPU repeats a training only to the last digits forbids nothing.
+std::vector<std::string> obstacles_of(const json& record) {
+  if (record.is_null()) return {"scores of other programs"};
+  if (record.value("dataset", "") == "phantom") return {"phantom data"};
+  const std::string preset = record.value("preset", "");
+  if (!preset.starts_with("amos22-")) return {"another preset (" + preset + ")"};
+  return record.value("obstacles", std::vector<std::string>{});
+}
+
+// The obstacles of all runs behind a number, each once; empty if there are none.
+std::string obstacle_to_paper(const std::vector<const ReportRun*>& runs) {
+  std::vector<std::string> all;
+  for (const ReportRun* run : runs) {
+    for (const std::string& obstacle : obstacles_of(run->record)) {
+      if (std::find(all.begin(), all.end(), obstacle) == all.end()) all.push_back(obstacle);
+    }
   }
-  return "scores of other programs";
+  return fmt::format("{}", fmt::join(all, "; "));
 }
 
 // The paper's number and how ours stands to it; null if the paper has no such cell.
@@ -111,15 +123,23 @@ json paper_value(const TableContext& context, const TableCell& cell, const Table
   if (published->sd_percent) paper["sd"] = *published->sd_percent / 100;
   const std::string obstacle = !published->mean_percent ? "the published value is not legible"
                                : !summary               ? "there is no score of ours"
-                                                        : obstacle_to_paper(context.input);
-  if (!obstacle.empty()) {
+                                                        : obstacle_to_paper(context.runs_of(entry.id));
+  if (!obstacle.empty() || !summary->bca) {
     paper["verdict"] = "not comparable";
-    paper["why"] = obstacle;
+    paper["why"] = obstacle.empty() ? "fewer than two patients" : obstacle;
     return paper;
   }
   const double mean = *published->mean_percent / 100;
-  paper["verdict"] = mean < summary->bca.low ? "above" : mean > summary->bca.high ? "below" : "inside";
+  paper["verdict"] = mean < summary->bca->low ? "above" : mean > summary->bca->high ? "below" : "inside";
   return paper;
+}
+
+std::string interval_kind(const TableCell& cell, const CellSummary& summary) {
+  if (!summary.bca) return "none: fewer than two patients";
+  return cell.mean_of.empty()
+             ? "BCa bootstrap, patients resampled; t of patients"
+             : "BCa bootstrap, patients resampled within each part; t of the parts' patients "
+               "with Welch-Satterthwaite degrees of freedom";
 }
 
 json cell_value(const TableContext& context, const TableCell& cell, const TableEntry& entry) {
@@ -137,13 +157,12 @@ json cell_value(const TableContext& context, const TableCell& cell, const TableE
   value["not_scored"] = pairs_of_cell(context, cell, scores) - summary->values;
   value["hallucinations"] = hallucinations_of_cell(context, cell, scores);
   value["mean"] = summary->mean;
-  value["sd"] = summary->sd;
+  value["sd"] = summary->sd ? json(*summary->sd) : json();
   value["mean_over_organs"] = summary->mean_over_organs;
   value["bca95"] = to_json(summary->bca);
   value["bca95_over_organs"] = to_json(summary->bca_over_organs);
   value["t95"] = to_json(summary->t);
-  value["interval"] =
-      cell.mean_of.empty() ? "BCa, patients resampled" : "percentile, patients resampled within each part";
+  value["interval"] = interval_kind(cell, *summary);
   value["seeds"] = seed_means(context, cell, entry);
   if (const json spread = spread_over_seeds(value["seeds"]); !spread.is_null())
     value["sd_over_seeds"] = spread;

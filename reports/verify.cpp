@@ -1,6 +1,9 @@
 #include "reports/verify.h"
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include <optional>
 
 #include "core/error.h"
 #include "core/files.h"
@@ -73,15 +76,58 @@ bool check_results(Chain& chain, const json& run, const fs::path& folder) {
   return true;
 }
 
-bool check_run(Chain& chain, const json& run, const VerifyRequest& request) {
-  const fs::path folder = request.runs / run.at("folder").get<std::string>();
+// The images, labels and preprocessing settings against the hash that the run was planned with.
+VerifiedLink data_link(const std::string& name, const fs::path& folder, const json& record,
+                       Rescorer& rescorer) {
+  const DataCheck check = rescorer.check_data(folder);
+  const std::string expected = record.at("hashes").at("data");
+  if (check.missing.empty() || check.sha256 == expected) return compared(name, check.sha256, expected);
+  return {name, LinkState::unchecked,
+          fmt::format("the dataset lacks {} case(s) of the split: {}", check.missing.size(),
+                      fmt::join(check.missing, ", "))};
+}
+
+VerifiedLink score_link(const std::string& name, const fs::path& folder, const std::string& grid,
+                        Rescorer& rescorer) {
+  const Rescoring result = rescorer.rescore(folder, grid);
+  if (!result.difference.empty()) return {name, LinkState::broken, result.difference};
+  if (result.values == 0) return {name, LinkState::broken, "there is nothing to score again"};
+  return {name, LinkState::holds,
+          fmt::format("{} values of {} cases are equal when scored again", result.values, result.cases)};
+}
+
+// Why the links that need the dataset can't be checked; empty if they can.
+std::string reason_without_data(const fs::path& folder, const Rescorer* rescorer) {
+  if (rescorer == nullptr) return "pass --data DIR, the dataset that the run was made from";
+  if (!fs::exists(folder / "inputs.json")) return "inputs.json, which names the split, is not here";
+  const fs::path split = read_json_file(folder / "inputs.json").value("split", "");
+  return fs::exists(split) ? "" : fmt::format("the split {} is not here", split.string());
+}
+
+// From the label maps back to images and labels. Without a dataset its links stand there unchecked.
+bool check_data(Chain& chain, const std::string& name, const fs::path& folder, Rescorer* rescorer) {
+  const json record = read_json_file(folder / "run.json");
+  const std::string data = name + ": images, labels and preprocessing";
+  const auto scores = [&](const std::string& grid) {
+    return fmt::format("{}: scores of the label maps, {} grid", name, grid);
+  };
+  const std::string why_not = reason_without_data(folder, rescorer);
+  const auto link = [&](const std::string& text, auto made) {
+    return chain.add(why_not.empty() ? made() : VerifiedLink{text, LinkState::unchecked, why_not});
+  };
+  if (!link(data, [&] { return data_link(data, folder, record, *rescorer); })) return false;
+  for (const std::string& grid : scored_grids(record)) {
+    if (!link(scores(grid), [&] { return score_link(scores(grid), folder, grid, *rescorer); })) return false;
+  }
+  return true;
+}
+
+bool check_run(Chain& chain, const json& run, const VerifyRequest& request, Rescorer* rescorer) {
+  const std::string name = run.at("folder");
+  const fs::path folder = request.runs / name;
   if (!check_record(chain, run, folder) || !check_results(chain, run, folder)) return false;
-  if (run.at("state") != "done") return true;
-  if (request.data.empty() || !run.contains("done_sha256")) return true;
-  const std::string difference = rescoring_difference(folder, request.data);
-  return chain.add({run.at("folder").get<std::string>() + ": scores of the label maps",
-                    difference.empty() ? LinkState::holds : LinkState::broken,
-                    difference.empty() ? "equal when scored again" : difference});
+  if (run.at("state") != "done" || !run.contains("done_sha256")) return true;
+  return check_data(chain, name, folder, rescorer);
 }
 
 // Scores of other programs: the file is all there is.
@@ -172,8 +218,12 @@ void follow(Chain& chain, const json& report, const VerifyRequest& request,
     if (!chain.add(hash_link(name, request.report_json.parent_path() / name, hash))) return;
   }
   const bool of_runs = report.at("provenance").at("source") == "runs";
+  std::optional<Rescorer> rescorer;
+  if (of_runs && !request.data.empty()) rescorer.emplace(request.data);
   for (const json& run : report.at("provenance").at("runs")) {
-    if (of_runs ? !check_run(chain, run, request) : !check_scores(chain, run, request.runs)) return;
+    const bool holds = of_runs ? check_run(chain, run, request, rescorer ? &*rescorer : nullptr)
+                               : check_scores(chain, run, request.runs);
+    if (!holds) return;
   }
   check_numbers(chain, report, recomputed(report, request, published));
 }

@@ -116,7 +116,7 @@ TEST_F(PublishedRunParity, PatientsMeansEqualScipy) {
     EXPECT_NEAR(got.hodges_lehmann.estimate, comparison.at("hodges_lehmann").get<double>(), 1e-12);
     EXPECT_NEAR(got.rank_biserial, comparison.at("rank_biserial").get<double>(), 1e-12);
     const double n = static_cast<double>(got.pairs);
-    const double half = 0.5 * (got.t.high - got.t.low);  // t(0.975, 23) = 2.068657610 from any table
+    const double half = 0.5 * (got.t->high - got.t->low);  // t(0.975, 23) = 2.068657610 from any table
     if (got.pairs == 24) {
       EXPECT_NEAR(half, 2.068657610 * comparison.at("sd").get<double>() / std::sqrt(n), 1e-9);
     }

@@ -3,6 +3,8 @@
 #include <gtest/gtest.h>
 
 #include <cmath>
+#include <numeric>
+#include <optional>
 
 #include "core/error.h"
 #include "core/random.h"
@@ -163,7 +165,7 @@ TEST(HodgesLehmann, IntervalCoversTheShiftAsOftenAsItSays) {
 
 TEST(TInterval, EqualsTheTextbook) {
   // n = 4, mean 2.5, sd 1.2910; t(0.975, 3) = 3.182446305 from any table.
-  const Interval interval = t_interval(Values{1, 2, 3, 4}, 0.95);
+  const Interval interval = t_interval(Values{1, 2, 3, 4}, 0.95).value();
   EXPECT_NEAR(interval.low, 2.5 - 3.182446305 * std::sqrt(5.0 / 3.0) / 2, 1e-8);
   EXPECT_NEAR(interval.high, 2.5 + 3.182446305 * std::sqrt(5.0 / 3.0) / 2, 1e-8);
 }
@@ -176,7 +178,7 @@ TEST(Bootstrap, GivesTheSameBytesForAnyNumberOfThreads) {
 
 TEST(BcaInterval, IsAPointForAConstant) {
   const Values values{.5, .5, .5};
-  const Interval interval = bca_interval(values, bootstrap_means(values, 100, 1, 1), 0.95);
+  const Interval interval = bca_interval(values, bootstrap_means(values, 100, 1, 1), 0.95).value();
   EXPECT_EQ(interval.low, .5);
   EXPECT_EQ(interval.high, .5);
 }
@@ -186,19 +188,69 @@ TEST(ClusteredMean, ReducesToOrdinaryMeans) {
   const Values values{.1, .5, .7, .9, .2};
   std::vector<Cluster> pairs;
   for (const double v : values) pairs.push_back({2 * v, 2});
-  const Interval of_values = t_interval(values, 0.95);
-  const Interval of_pairs = t_interval(clustered_mean(pairs), 0.95);
+  const Interval of_values = t_interval(values, 0.95).value();
+  const Interval of_pairs = t_interval(clustered_mean(pairs), 0.95).value();
   EXPECT_NEAR(of_values.low, of_pairs.low, 1e-14);
   EXPECT_NEAR(of_values.high, of_pairs.high, 1e-14);
   EXPECT_EQ(bootstrap_means(values, 50, 3, 1), bootstrap_means(pairs, 50, 3, 1));
+}
+
+TEST(Intervals, AreAbsentForOneValue) {
+  EXPECT_EQ(t_interval(Values{.5}, 0.95), std::nullopt);
+  EXPECT_EQ(bca_interval(Values{.5}, bootstrap_means(Values{.5}, 100, 1, 1), 0.95), std::nullopt);
+}
+
+// Two samples of 8 and 3 differences. SciPy 1.17.1: ttest_ind(x, -y, equal_var=False) is Welch's test of
+// mean(x) + mean(y), so half its confidence interval is that of the plain mean of the two means.
+const Values kEight{.03, -.01, .02, .05, .012, .04, .01, .06};
+const Values kThree{-.02, .01, .004};
+
+ClusteredMean mean_and_error(const Values& values) {
+  std::vector<Cluster> clusters;
+  for (const double v : values) clusters.push_back({v, 1});
+  return clustered_mean(clusters);
+}
+
+TEST(MeanOfMeans, HasWelchsIntervalAsSciPyGivesIt) {
+  const ClusteredMean parts[] = {mean_and_error(kEight), mean_and_error(kThree)};
+  const ClusteredMean mean = mean_of_means(parts);
+  EXPECT_NEAR(mean.mean, 0.01225, 1e-15);
+  EXPECT_NEAR(mean.degrees_of_freedom, 5.446794697700416, 1e-12);
+  const Interval interval = t_interval(mean, 0.95).value();
+  EXPECT_NEAR(interval.low, -0.003138374303453201, 1e-14);
+  EXPECT_NEAR(interval.high, 0.0276383743034532, 1e-14);
+}
+
+TEST(MeanOfMeans, HasNoIntervalIfAPartIsASingleValue) {
+  const ClusteredMean parts[] = {mean_and_error(kEight), mean_and_error({.1})};
+  EXPECT_NEAR(mean_of_means(parts).mean, (0.0265 + 0.1) / 2, 1e-15);
+  EXPECT_EQ(t_interval(mean_of_means(parts), 0.95), std::nullopt);
+}
+
+TEST(MeanOfMeans, OfOnePartIsThatPart) {
+  const ClusteredMean part[] = {mean_and_error(kEight)};
+  EXPECT_EQ(mean_of_means(part).standard_error, part[0].standard_error);
+  EXPECT_EQ(mean_of_means(part).degrees_of_freedom, 7);
+}
+
+// The a_hat of SciPy 1.17.1's bootstrap((x, y), lambda x, y: (mean(x) + mean(y))/2, method="BCa").
+TEST(Acceleration, OfTwoPartsEqualsSciPys) {
+  std::vector<std::vector<double>> left_out;
+  for (const Values& values : {kEight, kThree}) {
+    const double sum = std::accumulate(values.begin(), values.end(), 0.0);
+    left_out.emplace_back();
+    for (const double v : values)
+      left_out.back().push_back((sum - v) / static_cast<double>(values.size() - 1));
+  }
+  EXPECT_NEAR(acceleration(left_out), -0.020558587074125265, 1e-14);
 }
 
 TEST(BcaInterval, FollowsAShift) {
   const Values values{.1, .5, .7, .9, .2, .3, .35};
   Values shifted = values;
   for (double& v : shifted) v += 2;
-  const Interval a = bca_interval(values, bootstrap_means(values, 2000, 3, 1), 0.95);
-  const Interval b = bca_interval(shifted, bootstrap_means(shifted, 2000, 3, 1), 0.95);
+  const Interval a = bca_interval(values, bootstrap_means(values, 2000, 3, 1), 0.95).value();
+  const Interval b = bca_interval(shifted, bootstrap_means(shifted, 2000, 3, 1), 0.95).value();
   EXPECT_NEAR(a.low + 2, b.low, 1e-12);
   EXPECT_NEAR(a.high + 2, b.high, 1e-12);
   EXPECT_LT(a.low, 0.43);

@@ -27,6 +27,7 @@ class Validator {
   using Faults = std::vector<std::string>;
 
   static bool has_type(const json& value, const std::string& type) {
+    if (type == "null") return value.is_null();
     if (type == "object") return value.is_object();
     if (type == "array") return value.is_array();
     if (type == "string") return value.is_string();

@@ -90,6 +90,37 @@ TEST(Render, MarksTheBestAndTheSignificant) {
   EXPECT_THAT(render_text_table(report["tables"][0]), testing::ContainsRegex("Single +[0-9.]+ ± [0-9.]+\\*"));
 }
 
+// The two means of a cell are never left to be guessed: each is named, and shown beside the other.
+TEST(Render, SaysWhichMeanIsWhich) {
+  json report = synthetic_report();
+  for (json& value : report["tables"][0]["values"]) {
+    if (value["entry"] == "single") value["mean_over_organs"] = 0.12345;
+  }
+  const std::string text = render_markdown(report);
+  EXPECT_THAT(text, HasSubstr("bold: highest pooled mean"));
+  EXPECT_THAT(text, HasSubstr("totum's primary estimator and the one that the rankings below go by"));
+  EXPECT_THAT(text, HasSubstr("| Single | 12.3 | 12.3 | 12.3 | 12.3 |"));
+  EXPECT_THAT(render_latex_table(report, report["tables"][0]),
+              HasSubstr("rankings go by the mean over organs instead"));
+}
+
+TEST(Render, AMissingIntervalIsNoNumber) {
+  json report = synthetic_report();
+  json& table = report["tables"][0];
+  for (json& value : table["values"]) {
+    for (const char* key : {"bca95", "bca95_over_organs", "t95", "sd"}) value[key] = nullptr;
+  }
+  for (json& test : table["tests"]["results"]) {
+    for (const char* key : {"bca95", "t95", "hodges_lehmann_interval", "hodges_lehmann_confidence"})
+      test[key] = nullptr;
+  }
+  EXPECT_THAT(render_markdown(report), HasSubstr("(–)"));
+  EXPECT_THAT(render_latex_document(report), HasSubstr("$ (--) & $"));
+  EXPECT_THAT(render_text_table(table), testing::Not(HasSubstr("±  ")));
+  EXPECT_THAT(render_csv_values(report, table), testing::Not(HasSubstr("null")));
+  EXPECT_THAT(render_csv_tests(report, table), testing::Not(HasSubstr("null")));
+}
+
 TEST(Render, MarkdownTablesHaveEqualColumns) {
   std::istringstream lines(render_markdown(awkward_report()));
   std::string line;

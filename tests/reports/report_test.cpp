@@ -213,6 +213,116 @@ TEST(Report, ComparesWithThePaperOnItsOwnData) {
   }
 }
 
+// Runs on the paper's data with the paper's preset, centred on the published mean of `single`.
+void write_runs_like_the_papers(const fs::path& runs, std::int64_t cases) {
+  const auto rule = [](std::int64_t number, Modality, std::int64_t) {
+    return std::optional(0.788 + 0.01 * (static_cast<double>(number) - 4.5));
+  };
+  for (const char* id : {"single", "ablation_a", "ablation_c"}) {
+    const fs::path run = write_synthetic_run(runs, {id, 0, cases, rule});
+    change_record(run, "/dataset", "amos22");
+    change_record(run, "/preset", "amos22-paper");
+    change_record(run, "/notes", json::array());
+  }
+}
+
+json paper_of_single(const fs::path& runs) {
+  return find(report_of(runs)["tables"][0]["values"], "ct_ct", "single")["paper"];
+}
+
+TEST(Report, ANoteAboutAGpuIsNoObstacleToThePaper) {
+  const TemporaryFolder folder;
+  write_runs_like_the_papers(folder.path(), 8);
+  const std::string note =
+      "trained on a GPU, where the gradient of trilinear upsampling is not deterministic: a repetition "
+      "differs "
+      "in the last digits";
+  for (const char* id : {"single", "ablation_a", "ablation_c"})
+    change_record(folder.path() / id / "seed-0", "/notes", json::array({note}));
+  EXPECT_EQ(paper_of_single(folder.path())["verdict"], "inside");
+  EXPECT_THAT(report_of(folder.path())["warnings"].dump(), HasSubstr(note));  // a caveat all the same
+}
+
+TEST(Report, AnObstacleOfARunForbidsTheComparison) {
+  const TemporaryFolder folder;
+  write_runs_like_the_papers(folder.path(), 8);
+  change_record(folder.path() / "single/seed-0", "/obstacles", {"3 cases are missing", "a changed preset"});
+  const json paper = paper_of_single(folder.path());
+  EXPECT_EQ(paper["verdict"], "not comparable");
+  EXPECT_EQ(paper["why"], "3 cases are missing; a changed preset");
+  change_record(folder.path() / "single/seed-0", "/obstacles", json::array());
+  EXPECT_EQ(paper_of_single(folder.path())["verdict"], "inside");
+}
+
+TEST(Report, OnePatientGivesNoIntervalAndNoVerdictAgainstThePaper) {
+  const TemporaryFolder folder;
+  write_runs_like_the_papers(folder.path(), 1);
+  const json report = report_of(folder.path());
+  const json value = find(report["tables"][0]["values"], "ct_ct", "single");
+  const json test = find(report["tables"][0]["tests"]["results"], "ct_ct", "single");
+  for (const char* key : {"bca95", "bca95_over_organs", "t95"}) EXPECT_TRUE(value[key].is_null()) << key;
+  for (const char* key : {"bca95", "t95", "hodges_lehmann_interval", "hodges_lehmann_confidence"})
+    EXPECT_TRUE(test[key].is_null()) << key;
+  EXPECT_THAT(test["sentence"], HasSubstr("no CI of the difference from fewer than two patients"));
+  EXPECT_EQ(value["interval"], "none: fewer than two patients");
+  EXPECT_EQ(value["paper"]["verdict"], "not comparable");
+  EXPECT_EQ(value["paper"]["why"], "fewer than two patients");
+  const json mean_of =
+      find(report["tables"][1]["values"], "intra", "ablation_a");  // one CT and one MR patient
+  EXPECT_TRUE(mean_of["bca95"].is_null());
+  EXPECT_TRUE(mean_of["t95"].is_null());
+}
+
+// 12 CT patients who differ by .10 and 4 MR patients who differ by .02: the cell, and so the difference, is
+// (.10 + .02)/2 = .06; the 16 patients taken together would differ by .08.
+TEST(Report, TableTwoComparesWhatItShows) {
+  const TemporaryFolder folder;
+  const auto rule = [](double ct, double mr) {
+    return [=](std::int64_t number, Modality modality, std::int64_t) {
+      return std::optional((modality == Modality::ct ? ct : mr) + 0.01 * static_cast<double>(number % 3));
+    };
+  };
+  write_synthetic_run(folder.path(), {"single", 0, 12, rule(0.3, 0.3), {}, 4});
+  write_synthetic_run(folder.path(), {"ablation_a", 0, 12, rule(0.5, 0.48), {}, 4});
+  write_synthetic_run(folder.path(), {"ablation_c", 0, 12, rule(0.6, 0.50), {}, 4});
+  const json table = report_of(folder.path())["tables"][1];
+  const json test = find(table["tests"]["results"], "intra", "ablation_a");
+  EXPECT_EQ(test["pairs"], 16);
+  EXPECT_NEAR(test["mean_difference"], 0.06, 1e-12);
+  EXPECT_NEAR(test["mean_difference"].get<double>(),
+              find(table["values"], "intra", "ablation_c")["mean"].get<double>() -
+                  find(table["values"], "intra", "ablation_a")["mean"].get<double>(),
+              1e-12);
+  EXPECT_THAT(test["sentence"], HasSubstr("higher by 6.0 points than"));
+  EXPECT_THAT(table["tests"]["pairs_note"], HasSubstr("weigh these cells alike"));
+  EXPECT_THAT(find(table["values"], "intra", "ablation_a")["interval"], HasSubstr("within each part"));
+}
+
+// Holm by hand, two tests: the smaller p twice, the larger one not less than that.
+TEST(Report, CorrectsEquivalenceOverTheSameFamily) {
+  const TemporaryFolder folder;
+  const auto rule = [](double shift) {
+    return [=](std::int64_t number, Modality modality, std::int64_t organ) {
+      const bool is_intra = (modality == Modality::mr) == (organ <= 4 || organ == 10);
+      const double swing = (number % 2 == 0 ? 1 : -1) * (is_intra ? 0.8 : 1.0) * shift;
+      return std::optional(0.5 + 0.01 * static_cast<double>(number) + swing);
+    };
+  };
+  write_synthetic_run(folder.path(), {"single", 0, 8, rule(0)});
+  write_synthetic_run(folder.path(), {"ablation_a", 0, 8, rule(0.012)});
+  write_synthetic_run(folder.path(), {"ablation_c", 0, 8, rule(0)});
+  const json results = report_of(folder.path())["tables"][1]["tests"]["results"];
+  const json intra = find(results, "intra", "ablation_a");
+  const json cross = find(results, "cross", "ablation_a");
+  const double smaller = intra["p_equivalence"];
+  const double larger = cross["p_equivalence"];
+  ASSERT_LT(0, smaller);
+  ASSERT_LT(smaller, larger);
+  ASSERT_LT(larger, 0.5);
+  EXPECT_DOUBLE_EQ(intra["p_equivalence_adjusted"], 2 * smaller);
+  EXPECT_DOUBLE_EQ(cross["p_equivalence_adjusted"], std::max(2 * smaller, larger));
+}
+
 TEST(Report, CountsWhatIsNotScored) {
   const TemporaryFolder folder;
   const auto rule = [](std::int64_t number, Modality, std::int64_t organ) -> std::optional<double> {

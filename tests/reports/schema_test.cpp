@@ -20,7 +20,7 @@ namespace fs = std::filesystem;
 
 const fs::path kSchema = fs::path(TOTUM_SOURCE_DIR) / "docs/report-schema.json";
 
-// Reports of every kind: one seed, three seeds, holes, scores of other programs.
+// Reports of every kind: one seed, three seeds, holes, scores of other programs, a single patient.
 class SchemaTest : public testing::Test {
  protected:
   fs::path written(const std::string& name, const ReportInput& input) const {
@@ -48,7 +48,14 @@ class SchemaTest : public testing::Test {
       input.runs.push_back(read_named_scores(id, file, "single.csv"));
     return written("scores", input);
   }
-  std::vector<fs::path> all() const { return {of_runs(1), of_runs(3), with_holes(), of_scores()}; }
+  fs::path of_one_patient() const {
+    const fs::path runs = folder_.path() / "one";
+    for (const char* id : {"single", "ablation_a", "ablation_c"}) write_synthetic_run(runs, {id, 0, 1, {}});
+    return written("one-report", read_runs(runs, synthetic_tables()));
+  }
+  std::vector<fs::path> all() const {
+    return {of_runs(1), of_runs(3), with_holes(), of_scores(), of_one_patient()};
+  }
   TemporaryFolder folder_;
 };
 

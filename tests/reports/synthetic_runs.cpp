@@ -50,7 +50,8 @@ json record_of(const SyntheticRun& run, const std::string& split_sha256) {
 std::vector<Score> synthetic_scores(const SyntheticRun& run) {
   std::vector<Score> scores;
   for (const Modality modality : {Modality::ct, Modality::mr}) {
-    for (std::int64_t number = 1; number <= run.cases; ++number) {
+    const std::int64_t cases = modality == Modality::mr && run.mr_cases > 0 ? run.mr_cases : run.cases;
+    for (std::int64_t number = 1; number <= cases; ++number) {
       const std::string case_id = fmt::format("amos_{:04}", number + (modality == Modality::ct ? 0 : 506));
       for (std::int64_t organ = 1; organ <= kOrgans; ++organ) {
         RandomStream noise(static_cast<std::uint64_t>(run.seed), case_id, static_cast<std::uint64_t>(organ));

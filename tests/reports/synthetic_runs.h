@@ -22,7 +22,8 @@ struct SyntheticRun {
   std::int64_t cases = 8;    // of each modality
   ScoreRule rule = nullptr;  // a fixed one if empty
   std::function<bool(std::int64_t case_number, Modality modality, std::int64_t organ)> is_in_reference =
-      nullptr;  // all organs if empty
+      nullptr;                // all organs if empty
+  std::int64_t mr_cases = 0;  // if not as many as of CT
 };
 
 /// Organs 1 to 4 and 10 are labelled in MR, the others in CT. Both grids, dice and dice_published.

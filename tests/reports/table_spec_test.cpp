@@ -77,6 +77,12 @@ TEST(TableSpec, RefusesWhatNoTableMeans) {
   json nested = small_table();
   nested["cells"].push_back({{"id", "w"}, {"mean_of", {"y"}}});
   EXPECT_THAT(message_of(nested), HasSubstr("must be a basic cell"));
+  json same_patients = small_table();
+  same_patients["cells"].insert(same_patients["cells"].begin() + 1, same_patients["cells"][0]);
+  same_patients["cells"][1]["id"] = "same";
+  same_patients["cells"][1]["relation"] = "cross";
+  same_patients["cells"][2]["mean_of"].push_back("same");
+  EXPECT_THAT(message_of(same_patients), HasSubstr("which have the same patients"));
   json correction = small_table();
   correction["tests"]["correction"] = "none";
   EXPECT_THAT(message_of(correction), HasSubstr("holm"));
