@@ -41,7 +41,7 @@ class BoundsTest : public testing::Test {
 TEST_F(BoundsTest, ARowThatSawHiddenLabelsIsNeitherBestNorRankedNorTested) {
   const json made = report();
   const json& table = made["tables"][0];
-  EXPECT_FALSE(table["entries"].back()["compared"]);
+  EXPECT_FALSE(table["entries"].back()["compared"].get<bool>());
   EXPECT_EQ(table["tests"]["results"].size(), 8U);
   for (const json& test : table["tests"]["results"]) EXPECT_NE(test["entry"], "bound");
   EXPECT_THAT(table["tests"]["family"].get<std::string>(), HasSubstr("without Bound: not compared"));
@@ -58,7 +58,7 @@ TEST_F(BoundsTest, EveryFormatSaysWhatTheRowIs) {
   const json& table = made["tables"][0];
   EXPECT_THAT(made["caveats"].dump(),
               HasSubstr("Bound was trained with the labels that the training cases hide"));
-  EXPECT_FALSE(table["entries"].back()["of_paper"]);
+  EXPECT_FALSE(table["entries"].back()["of_paper"].get<bool>());
   EXPECT_EQ(table["entries"].back()["supervision"], "full");
   for (const std::string& text : {render_markdown(made), render_text_table(table)}) {
     EXPECT_THAT(text, HasSubstr("Bound †"));

@@ -146,6 +146,25 @@ TEST(PatchSampler, GivesAllPartsTheSameCropOfACaseInItsEpoch) {
     EXPECT_TRUE(at::equal(own.image[b], crops.at(own.case_id[static_cast<std::size_t>(b)])));
 }
 
+TEST(PatchSampler, FullSupervisionShowsAllLabelsOfTheSameCrops) {
+  const TemporaryFolder folder;
+  const PreparedDataset data = tiny_dataset(folder.path());
+  const Batch partial = PatchSampler(data, kSmall, 0).batch(0);
+  const Batch full = PatchSampler(data, kSmall, 0, {}, "", Supervision::full).batch(0);
+  EXPECT_EQ(partial.supervision, Supervision::partial);
+  EXPECT_EQ(full.supervision, Supervision::full);
+  EXPECT_EQ(partial.case_id, full.case_id);
+  EXPECT_TRUE(at::equal(partial.image, full.image));
+  EXPECT_TRUE(at::equal(partial.atlas, full.atlas));
+  EXPECT_TRUE(full.labelled.all().item<bool>());
+  EXPECT_FALSE(partial.labelled.all().item<bool>());
+  // Where the partial label knows an organ, both say the same; the full one knows more.
+  EXPECT_TRUE(
+      at::equal(full.label.masked_select(partial.label > 0), partial.label.masked_select(partial.label > 0)));
+  EXPECT_GT(full.label.count_nonzero().item<std::int64_t>(),
+            partial.label.count_nonzero().item<std::int64_t>());
+}
+
 TEST(PatchSampler, CentresOnALabelledOrganIfAsked) {
   const TemporaryFolder folder;
   const PreparedDataset data = tiny_dataset(folder.path(), {48, 20, 22});  // organ 5: planes 5, 19, 33 and 47
