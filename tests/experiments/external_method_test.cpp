@@ -81,7 +81,10 @@ class ExternalTest : public testing::Test {
   }
   void open(const std::string& name) {
     dataset_ = open_dataset(at(name));
-    prepared_ = prepare_dataset(dataset_, read_split(at("split.csv")), {{3, 2, 2}, 1}, at("cache"), 1,
+    PreparationConfig config;
+    config.preprocess.spacing_mm = {3, 2, 2};
+    config.preprocess.torso_margin_voxels = 1;
+    prepared_ = prepare_dataset(dataset_, read_split(at("split.csv")), config, at("cache"), 1,
                                 *make_silent_progress());
   }
   fs::path at(const std::string& name) const { return folder_.path() / name; }
