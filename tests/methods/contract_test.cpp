@@ -30,6 +30,7 @@ json small_proposed(bool aman, bool aprn, bool micpam) {
           {"micpam", micpam},
           {"aprn_network", {{"base", 8}}},
           {"aman_network", {{"base", 4}}},
+          {"pseudo", {{"confidence", 0.0}}},  // an untrained refiner is confident of no voxel
           {"ramp", {{"from", 0.0}, {"to", 0.0}}}};
 }
 
@@ -49,7 +50,7 @@ json rarer_options() {
   options.update({{"aprn_network", {{"base", 8}, {"copies", 1}, {"by_image", true}}},
                   {"adv", {{"reduction", "sum"}}},
                   {"proto", {{"map", "softmax"}}},
-                  {"pseudo", {{"target", "hard"}}},
+                  {"pseudo", {{"target", "hard"}, {"confidence", 0.0}}},
                   {"seg", {{"ce", "marginal"}}}});
   return options;
 }

@@ -24,8 +24,12 @@ json with(json options, const json& more) {
   options.update(more, true);
   return options;
 }
+// Every voxel of a pseudo-label counts: an untrained refiner is confident of none, and no test would see it.
 json small_full() {
-  return {{"aprn_network", {{"base", 8}}}, {"aman_network", {{"base", 4}}}, {"ramp_epochs", 0}};
+  return {{"aprn_network", {{"base", 8}}},
+          {"aman_network", {{"base", 4}}},
+          {"ramp_epochs", 0},
+          {"pseudo", {{"confidence", 0.0}}}};
 }
 
 std::unique_ptr<Method> make(const json& options, std::uint64_t seed = 1) {
@@ -108,6 +112,7 @@ TEST(Proposed, Fidelity9RampWeighsPseudoLabelsAndPrototypes) {
   const json ramped = with(base, {{"ramp_epochs", 5}});
   EXPECT_EQ(after_step(ramped, 0), after_step(plain(), 0));
   EXPECT_EQ(after_step(ramped, 5), after_step(base, 5));
+  EXPECT_NE(after_step(ramped, 5), after_step(plain(), 5));
   const json weighed = with(base, {{"pseudo", {{"weight", 0.4}}}, {"proto", {{"weight", 0.4 * 0.1}}}});
   EXPECT_EQ(after_step(ramped, 2), after_step(weighed, 2));
 }
@@ -248,7 +253,9 @@ TEST(Proposed, HardTargetsKeepTheMaskOfTheSoftMaps) {
     return reported(step(*make(with(small_full(), {{"aprn", false}, {"aman", false}, {"pseudo", pseudo}}))),
                     "confident_share");
   };
-  EXPECT_EQ(share({{"target", "hard"}}), share({{"target", "soft"}}));
+  EXPECT_EQ(share({{"target", "hard"}, {"confidence", 0.1}}),
+            share({{"target", "soft"}, {"confidence", 0.1}}));
+  EXPECT_LT(share({{"confidence", 0.03}}), 0.9);
   EXPECT_EQ(share({{"confidence", 0.0}}), 1.0);
 }
 
