@@ -161,7 +161,10 @@ DataCheck Rescorer::check_data(const fs::path& run) {
   if (known != checks_.end()) return known->second;
   DataCheck check;
   check.missing = missing_cases(dataset_, plan.split);
-  const Split present = restrict_to(dataset_, plan.split, /*allow_missing=*/true);
+  Split present = plan.split;
+  std::erase_if(present.cases, [&](const SplitCase& c) {
+    return std::find(check.missing.begin(), check.missing.end(), c.case_id) != check.missing.end();
+  });
   check.sha256 = data_sha256_of(dataset_, present, plan.preprocess, 0);
   return checks_.emplace(key, check).first->second;
 }

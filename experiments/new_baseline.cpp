@@ -72,7 +72,9 @@ std::string wrapped(const std::string& text) {
     const std::size_t begin = out.rfind('\n', at) + 1;
     const std::size_t length = out.find('\n', at) - begin - kMark.size() + 1;
     const std::size_t indent = out.find('(', begin) + 1 - begin;
-    out.replace(at, kMark.size(), length <= kColumns ? " " : "\n" + std::string(indent, ' '));
+    std::string by(length <= kColumns ? " " : "\n");
+    if (length > kColumns) by.append(indent, ' ');
+    out.replace(at, kMark.size(), by);
   }
   return out;
 }

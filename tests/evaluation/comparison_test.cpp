@@ -155,7 +155,7 @@ TEST(Compare, EquivalenceEqualsTheTextbook) {
 // t is half the interval of ttest_ind(x, -y, equal_var=False), BCa is bootstrap((x, y), mean of the two
 // means) with 400,000 resamples; equivalence from its distribution functions with that error and 5.4468
 // degrees of freedom. Sign flips by adding up all 2^11 in NumPy, each difference divided by the size of its
-// part; the signed-rank p is wilcoxon(all 11 differences, method="exact").
+// part.
 TEST(Compare, AMeanOfPartsWeighsThePartsAlike) {
   PairedValues parts[] = {pairs_of({.03, -.01, .02, .05, .012, .04, .01, .06}), pairs_of({-.02, .01, .004})};
   ComparisonOptions options;
