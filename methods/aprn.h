@@ -38,9 +38,9 @@ struct AprnOptions {
   std::int64_t copies = 2;           // masked copies of each map
   std::string mask = "independent";  // shared: all copies are one map masked `copies` times, as in the
                                      // published code, which masks in place; none: no masking
-  std::string schedule = "poly";   // constant: the published code's rate of the refiner
-  std::string reduction = "mean";  // over organs and copies; sum: the published code's
-  bool by_image = false;           // one image's graph at a time: less memory, the same sums of gradients
+  std::string schedule = "poly";     // constant: the published code's rate of the refiner
+  std::string reduction = "mean";    // over organs and copies; sum: the published code's
+  bool by_image = false;             // one image's graph at a time: less memory, the same sums of gradients
 };
 
 class Aprn {
