@@ -1,5 +1,5 @@
 // One training step of ablation (a), the plain network on partial labels: the smoke presets' sizes and 32^3
-// at width 32. The peer that does the same work in PyTorch is pytorch_step.py; race.sh times both in one run.
+// at width 32; then of every rival at smoke's size, and their prediction of a patch. The peer that does the same work in PyTorch is pytorch_step.py; race.sh times both in one run.
 
 #include <ATen/Parallel.h>
 #include <benchmark/benchmark.h>
@@ -44,16 +44,30 @@ Batch batch_of(const MethodSetup& setup, std::int64_t images) {
   return batch;
 }
 
-void training_step(benchmark::State& state, const char* options) {
+void training_step(benchmark::State& state, const char* options, const char* name = "proposed") {
   at::set_num_threads(2);
   const MethodSetup setup = setup_of(state);
-  const auto method =
-      find_method("proposed").make(setup, JsonReader(nlohmann::json::parse(options), "options"));
+  const auto method = find_method(name).make(setup, JsonReader(nlohmann::json::parse(options), "options"));
   const Batch batch = batch_of(setup, state.range(4));
   method->train_step(batch, {0, 0, 0, 10});  // makes oneDNN's kernels and the optimiser's state
   for (auto _ : state) benchmark::DoNotOptimize(method->train_step(batch, {0, 1, 5, 10}));
   state.counters["patches_per_s"] =
       benchmark::Counter(static_cast<double>(state.range(4)), benchmark::Counter::kIsIterationInvariantRate);
+}
+
+void prediction(benchmark::State& state, const char* options, const char* name) {
+  at::set_num_threads(2);
+  const MethodSetup setup = setup_of(state);
+  const auto method = find_method(name).make(setup, JsonReader(nlohmann::json::parse(options), "options"));
+  const at::Tensor image = batch_of(setup, state.range(4)).image;
+  method->predict(image, Modality::ct);
+  for (auto _ : state) benchmark::DoNotOptimize(method->predict(image, Modality::ct));
+}
+
+void smoke_size(benchmark::internal::Benchmark* b) {
+  b->ArgNames({"D", "H", "W", "width", "batch", "stem_stride"});
+  b->Args({32, 32, 48, 16, 2, 2});
+  b->Unit(benchmark::kMillisecond)->UseRealTime();
 }
 
 void sizes(benchmark::internal::Benchmark* b) {
@@ -67,6 +81,18 @@ void sizes(benchmark::internal::Benchmark* b) {
 BENCHMARK_CAPTURE(training_step, ablation_a, R"({"aprn": false})")->Apply(sizes);
 BENCHMARK_CAPTURE(training_step, ablation_c, R"({"aprn_network": {"base": 8}, "ramp": {"from": 0, "to": 0}})")
     ->Apply(sizes);
+
+// The batch holds a ct_a and a ct_b image, as most batches of the smoke preset mix tasks.
+BENCHMARK_CAPTURE(training_step, mh_net, "{}", "mh_net")->Apply(smoke_size);
+BENCHMARK_CAPTURE(training_step, cond_dec, "{}", "cond_dec")->Apply(smoke_size);
+BENCHMARK_CAPTURE(training_step, dodnet, "{}", "dodnet")->Apply(smoke_size);
+BENCHMARK_CAPTURE(training_step, uniseg, "{}", "uniseg")->Apply(smoke_size);
+BENCHMARK_CAPTURE(prediction, ablation_a, R"({"aprn": false})", "proposed")->Apply(smoke_size);
+BENCHMARK_CAPTURE(prediction, single, "{}", "single")->Apply(smoke_size);
+BENCHMARK_CAPTURE(prediction, mh_net, "{}", "mh_net")->Apply(smoke_size);
+BENCHMARK_CAPTURE(prediction, cond_dec, "{}", "cond_dec")->Apply(smoke_size);
+BENCHMARK_CAPTURE(prediction, dodnet, "{}", "dodnet")->Apply(smoke_size);
+BENCHMARK_CAPTURE(prediction, uniseg, "{}", "uniseg")->Apply(smoke_size);
 
 }  // namespace
 }  // namespace totum

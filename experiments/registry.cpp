@@ -6,7 +6,11 @@
 #include <string>
 #include <vector>
 
+#include "baselines/cond_dec.h"
+#include "baselines/dodnet.h"
+#include "baselines/mh_net.h"
 #include "baselines/single.h"
+#include "baselines/uniseg.h"
 #include "core/error.h"
 #include "methods/proposed.h"
 
@@ -16,6 +20,10 @@ std::span<const MethodEntry> all_methods() {
   static constexpr std::array kMethods{
       MethodEntry{"proposed", "Proposed (APRN)", "liu2024partially", make_proposed},
       MethodEntry{"single", "Single", "liu2024partially", make_single},
+      MethodEntry{"mh_net", "MH-Net", "chen2019med3d", make_mh_net},
+      MethodEntry{"cond_dec", "Cond-Dec", "dmitriev2019learning", make_cond_dec},
+      MethodEntry{"dodnet", "DoDNet", "zhang2021dodnet", make_dodnet},
+      MethodEntry{"uniseg", "UniSeg", "ye2023uniseg", make_uniseg},
   };
   return kMethods;
 }

@@ -35,6 +35,9 @@ std::vector<Variant> variants() {
                       {"pseudo", {{"target", "hard"}}},
                       {"seg", {{"ce", "marginal"}}}}});
     }
+    if (entry.name == "uniseg") {
+      all.push_back({"uniseg", {{"output", "task-slices"}, {"prompt", "image"}}});
+    }
   }
   return all;
 }
