@@ -18,12 +18,12 @@ std::unique_ptr<Method> make(const nlohmann::json& options = nlohmann::json::obj
 
 TEST(CondDec, Fidelity1HasTheBackbonesParametersAndThoseOfTheConstantMaps) {
   const MethodSetup setup = paper_setup();
-  EXPECT_EQ(parameter_count(*make({}, setup)), 17300065);
+  EXPECT_EQ(parameter_count(*make(nlohmann::json::object(), setup)), 17300065);
 }
 
 TEST(CondDec, Fidelity3TheEncoderIsThatOfThePlainNetwork) {
   const MethodSetup setup = paper_setup();
-  EXPECT_EQ(parameter_count(*make({}, setup), "network.encoder."), 15443424);
+  EXPECT_EQ(parameter_count(*make(nlohmann::json::object(), setup), "network.encoder."), 15443424);
 }
 
 TEST(CondDec, Fidelity5OrgansOutsideTheTaskAreNeverDrawn) {

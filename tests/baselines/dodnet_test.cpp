@@ -16,7 +16,7 @@ std::unique_ptr<Method> make(const nlohmann::json& options = nlohmann::json::obj
 
 TEST(DoDNet, Fidelity2TheMethodHasTheParametersOfThreeTasksAndFiveOutputs) {
   const MethodSetup setup = paper_setup();
-  const auto method = make({}, setup);
+  const auto method = make(nlohmann::json::object(), setup);
   EXPECT_EQ(parameter_count(*method), 17335900);
   EXPECT_EQ(snapshot(*method).at("network.controller.bias").numel(), 189);
 }

@@ -53,7 +53,7 @@ TEST(MhNet, Fidelity4KeepsNoStatisticsOfOtherCrops) {
   const double first = first_step(*make(), one_image(one, 0), {0, 0, 0, 10}).loss;
   const double second = first_step(*make(), one_image(other, 1), {0, 0, 0, 10}).loss;
   // Rounding of float32 over 32^3 voxels; shared statistics would change the first digits.
-  EXPECT_NEAR(first_step(*make(), other, {0, 0, 0, 10}).loss, (first + second) / 2, 1e-5);
+  EXPECT_NEAR(first_step(*make(), other, {0, 0, 0, 10}).loss, (first + second) / 2, 1e-4);
 }
 
 TEST(MhNet, Fidelity5PredictionRunsOneEncoderAndThreeDecoders) {

@@ -28,11 +28,11 @@ void amplify_prompts(Method& method) {
 
 TEST(UniSeg, Fidelity1TheMethodHasThePublishedSizesSumOfParameters) {
   const MethodSetup setup = paper_setup();
-  EXPECT_EQ(parameter_count(*make({}, setup)), 17917943);
+  EXPECT_EQ(parameter_count(*make(nlohmann::json::object(), setup)), 17917943);
 }
 
 TEST(UniSeg, Fidelity2ThePromptIsNormalAtFirstAndLearned) {
-  const at::Tensor prompt = snapshot(*make({}, paper_setup())).at("network.prompt");
+  const at::Tensor prompt = snapshot(*make(nlohmann::json::object(), paper_setup())).at("network.prompt");
   ASSERT_EQ(prompt.numel(), 3 * 4 * 12 * 12);
   // 1728 draws: five standard errors of the mean are .12, of the standard deviation .085.
   EXPECT_NEAR(prompt.mean().item<double>(), 0.0, 0.12);

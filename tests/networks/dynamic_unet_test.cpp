@@ -59,7 +59,9 @@ TEST(DoDNet, Fidelity4GradientsReachTheEncoderThroughTheController) {
       ASSERT_TRUE(gradient.defined());
       EXPECT_GT(gradient.norm().item<double>(), 0.0);
     }
-    if (entry.key().starts_with("decoder.")) EXPECT_FALSE(gradient.defined()) << entry.key();
+    if (entry.key().starts_with("decoder.")) {
+      EXPECT_FALSE(gradient.defined()) << entry.key();
+    }
   }
 }
 
