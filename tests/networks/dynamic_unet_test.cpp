@@ -87,7 +87,7 @@ TEST(DynamicHead, WeightsAreRowMajorWithTheOutputFirst) {
   const DynamicHeadShape shape{2, 2};
   const at::Tensor identity = at::eye(2, at::kDouble).flatten();
   const at::Tensor last = at::tensor({0.0, 0.0, 1.0, 0.0}, at::kDouble);
-  const at::Tensor filters = at::cat({identity, identity, last, at::zeros({6}, at::kDouble)}).view({1, 14});
+  const at::Tensor filters = at::cat({identity, identity, last, at::zeros({6}, at::kDouble)}).view({1, 18});
   const at::Tensor x = at::tensor({4.0, 9.0}, at::kDouble).view({1, 2, 1, 1, 1});
   EXPECT_TRUE(at::equal(dynamic_head(x, filters, shape).flatten(), at::tensor({0.0, 4.0}, at::kDouble)));
 }
