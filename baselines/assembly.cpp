@@ -36,4 +36,17 @@ at::Tensor assemble_organs(const std::vector<at::Tensor>& heads, const std::vect
   return stacked / stacked.sum(1, true);
 }
 
+at::Tensor assemble_sigmoids(const at::Tensor& organs) {
+  const at::Tensor background = 1 - std::get<0>(organs.max(1, /*keepdim=*/true));
+  const at::Tensor stacked = at::cat({background, organs}, 1);
+  return stacked / stacked.sum(1, true);
+}
+
+std::vector<at::Tensor> organ_indices(const std::vector<Task>& tasks, const c10::Device& device) {
+  std::vector<at::Tensor> indices;
+  indices.reserve(tasks.size());
+  for (const Task& task : tasks) indices.push_back(at::tensor(task.organs, at::kLong).to(device));
+  return indices;
+}
+
 }  // namespace totum

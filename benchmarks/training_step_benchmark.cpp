@@ -1,6 +1,6 @@
 // One training step of the plain network, of single modules and of the full method: the smoke presets' sizes
-// and 32^3 at width 32. The peer that does the same work in PyTorch is pytorch_step.py; race.sh times both in
-// one run.
+// and 32^3 at width 32; then of every rival at smoke's size, and their prediction of a patch. The peer that
+// does the same work in PyTorch is pytorch_step.py; race.sh times both in one run.
 
 #include <ATen/Parallel.h>
 #include <benchmark/benchmark.h>
@@ -45,16 +45,30 @@ Batch batch_of(const MethodSetup& setup, std::int64_t images) {
   return batch;
 }
 
-void training_step(benchmark::State& state, const char* options) {
+void training_step(benchmark::State& state, const char* options, const char* name = "proposed") {
   at::set_num_threads(2);
   const MethodSetup setup = setup_of(state);
-  const auto method =
-      find_method("proposed").make(setup, JsonReader(nlohmann::json::parse(options), "options"));
+  const auto method = find_method(name).make(setup, JsonReader(nlohmann::json::parse(options), "options"));
   const Batch batch = batch_of(setup, state.range(4));
   method->train_step(batch, {0, 0, 0, 10});  // makes oneDNN's kernels and the optimiser's state
   for (auto _ : state) benchmark::DoNotOptimize(method->train_step(batch, {0, 1, 5, 10}));
   state.counters["patches_per_s"] =
       benchmark::Counter(static_cast<double>(state.range(4)), benchmark::Counter::kIsIterationInvariantRate);
+}
+
+void prediction(benchmark::State& state, const char* options, const char* name) {
+  at::set_num_threads(2);
+  const MethodSetup setup = setup_of(state);
+  const auto method = find_method(name).make(setup, JsonReader(nlohmann::json::parse(options), "options"));
+  const at::Tensor image = batch_of(setup, state.range(4)).image;
+  method->predict(image, Modality::ct);
+  for (auto _ : state) benchmark::DoNotOptimize(method->predict(image, Modality::ct));
+}
+
+void smoke_size(benchmark::internal::Benchmark* b) {
+  b->ArgNames({"D", "H", "W", "width", "batch", "stem_stride"});
+  b->Args({32, 32, 48, 16, 2, 2});
+  b->Unit(benchmark::kMillisecond)->UseRealTime();
 }
 
 void sizes(benchmark::internal::Benchmark* b) {
@@ -74,6 +88,19 @@ BENCHMARK_CAPTURE(training_step, ablation_b, TOTUM_MODULES("true", "false", "fal
 BENCHMARK_CAPTURE(training_step, ablation_c, TOTUM_MODULES("false", "true", "false"))->Apply(sizes);
 BENCHMARK_CAPTURE(training_step, ablation_d, TOTUM_MODULES("false", "false", "true"))->Apply(sizes);
 BENCHMARK_CAPTURE(training_step, full, TOTUM_MODULES("true", "true", "true"))->Apply(sizes);
+
+// The batch holds a ct_a and a ct_b image, as most batches of the smoke preset mix tasks.
+BENCHMARK_CAPTURE(training_step, mh_net, "{}", "mh_net")->Apply(smoke_size);
+BENCHMARK_CAPTURE(training_step, cond_dec, "{}", "cond_dec")->Apply(smoke_size);
+BENCHMARK_CAPTURE(training_step, dodnet, "{}", "dodnet")->Apply(smoke_size);
+BENCHMARK_CAPTURE(training_step, uniseg, "{}", "uniseg")->Apply(smoke_size);
+BENCHMARK_CAPTURE(prediction, ablation_a, TOTUM_MODULES("false", "false", "false"), "proposed")
+    ->Apply(smoke_size);
+BENCHMARK_CAPTURE(prediction, single, "{}", "single")->Apply(smoke_size);
+BENCHMARK_CAPTURE(prediction, mh_net, "{}", "mh_net")->Apply(smoke_size);
+BENCHMARK_CAPTURE(prediction, cond_dec, "{}", "cond_dec")->Apply(smoke_size);
+BENCHMARK_CAPTURE(prediction, dodnet, "{}", "dodnet")->Apply(smoke_size);
+BENCHMARK_CAPTURE(prediction, uniseg, "{}", "uniseg")->Apply(smoke_size);
 
 }  // namespace
 }  // namespace totum

@@ -7,8 +7,12 @@
 #include <vector>
 
 #include "baselines/atlas_only.h"
+#include "baselines/cond_dec.h"
+#include "baselines/dodnet.h"
 #include "baselines/full_labels.h"
+#include "baselines/mh_net.h"
 #include "baselines/single.h"
+#include "baselines/uniseg.h"
 #include "core/error.h"
 #include "experiments/external_method.h"
 #include "methods/proposed.h"
@@ -34,6 +38,10 @@ std::span<const MethodEntry> all_methods() {
   static constexpr std::array kMethods{
       MethodEntry{"proposed", "Proposed", "liu2024partially", make_proposed},
       MethodEntry{"single", "Single", "liu2024partially", make_single},
+      MethodEntry{"mh_net", "MH-Net", "chen2019med3d", make_mh_net},
+      MethodEntry{"cond_dec", "Cond-Dec", "dmitriev2019learning", make_cond_dec},
+      MethodEntry{"dodnet", "DoDNet", "zhang2021dodnet", make_dodnet},
+      MethodEntry{"uniseg", "UniSeg", "ye2023uniseg", make_uniseg},
       // `totum new-baseline` adds its line above this one.
       MethodEntry{"full_labels", "Full labels", "", make_full_labels, kFullLabels},
       MethodEntry{"atlas_only", "Atlas only", "", nullptr, kAtlasOnly, make_atlas_only},

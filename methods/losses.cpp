@@ -58,6 +58,10 @@ at::Tensor binary_cross_entropy(const at::Tensor& logits, const at::Tensor& orga
   return -(y * log_p + (1 - y) * log_not_p).mean(1);
 }
 
+at::Tensor sigmoid_cross_entropy(const at::Tensor& logits, const at::Tensor& y) {
+  return at::binary_cross_entropy_with_logits(logits, y, {}, {}, at::Reduction::None).mean(1);
+}
+
 at::Tensor marginal_cross_entropy(const at::Tensor& logits, const at::Tensor& organs, const at::Tensor& y) {
   const Softmax parts = softmax_parts(logits);
   const at::Tensor log_p = (parts.shifted.index_select(0, organs) - parts.log_sum).clamp_min(kLogFloor);

@@ -27,6 +27,9 @@ at::Tensor organ_maps(const at::Tensor& label, const at::Tensor& organs, at::Sca
 /// at -100. logits [1+C,N]; organs [K]; y [K,N]; returns [K].
 at::Tensor binary_cross_entropy(const at::Tensor& logits, const at::Tensor& organs, const at::Tensor& y);
 
+/// Voxel-mean binary cross entropy of sigmoid outputs, each channel for itself. logits, y [K,N]; returns [K].
+at::Tensor sigmoid_cross_entropy(const at::Tensor& logits, const at::Tensor& y);
+
 /// Voxel-mean cross entropy over the labelled organs and the rest: probability of rest = 1 - Σ p_c. Scalar.
 at::Tensor marginal_cross_entropy(const at::Tensor& logits, const at::Tensor& organs, const at::Tensor& y);
 

@@ -1,6 +1,7 @@
 #pragma once
 // The shared backbone and the refiner: one residual 3D U-Net with added (not concatenated) skips, in two
-// sizes. Source: paper section 3; methods that use it build heads on the features it returns.
+// sizes. Encoder and decoder are modules of their own, since several methods share one and replace the other.
+// Source: paper section 3; methods that use it build heads on the features it returns.
 
 #include <torch/torch.h>
 
@@ -29,10 +30,46 @@ UNetShape backbone_shape(std::int64_t outputs, std::int64_t width, std::int64_t 
 /// multiple of 8.
 UNetShape refiner_shape(std::int64_t base);
 
+/// What an encoder hands to a decoder: skips at 1, 1/2, 1/4, 1/8 of the stem's size ([B,w|2w|4w|8w,…]) and
+/// the fused bottleneck at 1/16 ([B,8w,…]).
+using UNetLevels = std::array<at::Tensor, 5>;
+
+/// The levels of some images of a batch; `images` [B'] int64.
+UNetLevels select_images(const UNetLevels& levels, const at::Tensor& images);
+/// The levels of every image `times` times in a row: [B·times,…].
+UNetLevels repeat_images(const UNetLevels& levels, std::int64_t times);
+
 struct UNetOutput {
   at::Tensor logits;                   // [B,outputs,D,H,W]
   std::array<at::Tensor, 3> features;  // decoder features at 1/8, 1/4, 1/2 of the stem's size: [B,4w|2w|w,…]
 };
+
+class UNetEncoderImpl final : public torch::nn::Module {
+ public:
+  explicit UNetEncoderImpl(const UNetShape& shape);
+  UNetLevels forward(const at::Tensor& x);  // [B,in_channels,D,H,W]
+
+ private:
+  StandardisedConv stem_;
+  StandardisedConv second_stem_{nullptr};
+  std::array<std::vector<ResidualBlock>, 5> stages_;
+  torch::nn::GroupNorm fusion_norm_;
+  StandardisedConv fusion_conv_;
+};
+TORCH_MODULE(UNetEncoder);
+
+class UNetDecoderImpl final : public torch::nn::Module {
+ public:
+  explicit UNetDecoderImpl(const UNetShape& shape);
+  /// Logits are upsampled to `size` (D,H,W of the image).
+  UNetOutput forward(const UNetLevels& levels, at::IntArrayRef size);
+
+ private:
+  std::vector<ResidualBlock> blocks_;  // at 1/8, 1/4, 1/2, 1
+  torch::nn::GroupNorm head_norm_;
+  torch::nn::Conv3d head_conv_;
+};
+TORCH_MODULE(UNetDecoder);
 
 class ResidualUNetImpl final : public torch::nn::Module {
  public:
@@ -40,16 +77,8 @@ class ResidualUNetImpl final : public torch::nn::Module {
   UNetOutput forward(const at::Tensor& x);  // [B,in_channels,D,H,W]
 
  private:
-  std::vector<at::Tensor> encode(const at::Tensor& x);  // skips 0..3, then the fused bottleneck
-
-  StandardisedConv stem_;
-  StandardisedConv second_stem_{nullptr};
-  std::array<std::vector<ResidualBlock>, 5> stages_;
-  torch::nn::GroupNorm fusion_norm_;
-  StandardisedConv fusion_conv_;
-  std::vector<ResidualBlock> decoder_;  // at 1/8, 1/4, 1/2, 1
-  torch::nn::GroupNorm head_norm_;
-  torch::nn::Conv3d head_conv_;
+  UNetEncoder encoder_;
+  UNetDecoder decoder_;
 };
 TORCH_MODULE(ResidualUNet);
 

@@ -30,6 +30,34 @@ TEST(AssembleOrgans, TakesOrgansFromTheirOwnersAndTheSmallestBackground) {
   EXPECT_NEAR(p.sum().item<double>(), 1.0, 1e-6);
 }
 
+TEST(AssembleSigmoids, GivesTheBackgroundWhatTheLargestOrganLeaves) {
+  at::Tensor sigma = at::zeros({1, 13, 1, 1, 1});
+  sigma[0][2] = 0.7;
+  sigma[0][4] = 0.4;
+  const at::Tensor p = assemble_sigmoids(sigma).flatten();
+  const double total = 0.3 + 0.7 + 0.4;
+  EXPECT_NEAR(p[0].item<double>(), 0.3 / total, 1e-6);
+  EXPECT_NEAR(p[3].item<double>(), 0.7 / total, 1e-6);
+  EXPECT_NEAR(p[5].item<double>(), 0.4 / total, 1e-6);
+  EXPECT_NEAR(p.sum().item<double>(), 1.0, 1e-6);
+}
+
+// An organ wins over the background exactly if its own sigmoid is above one half.
+TEST(AssembleSigmoids, KeepsEachHeadsOwnDecision) {
+  for (const double sigma : {0.51, 0.49}) {
+    at::Tensor organs = at::full({1, 13, 1, 1, 1}, 0.1);
+    organs[0][8] = sigma;
+    EXPECT_EQ(assemble_sigmoids(organs).argmax(1).item<std::int64_t>(), sigma > 0.5 ? 9 : 0);
+  }
+}
+
+TEST(OrganIndices, ListTheOrgansOfEachTask) {
+  const auto indices = organ_indices(kTasks, at::kCPU);
+  ASSERT_EQ(indices.size(), 2U);
+  EXPECT_TRUE(at::equal(indices[0], at::tensor({5, 6}, at::kLong)));
+  EXPECT_TRUE(at::equal(indices[1], at::tensor({1}, at::kLong)));
+}
+
 TEST(AssembleOrgans, NeedsOneHeadForEachTask) {
   EXPECT_THROW(assemble_organs({at::ones({1, 3, 1, 1, 1})}, kTasks), c10::Error);
 }

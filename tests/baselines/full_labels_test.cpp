@@ -35,7 +35,8 @@ TEST(FullLabels, CountsAllOrgansOfEveryImage) {
 }
 
 TEST(FullLabels, BeginsWithTheWeightsOfThePlainNetwork) {
-  const auto plain = make_proposed(small_setup(), JsonReader({{"aprn", false}}, "test"));
+  const auto plain =
+      make_proposed(small_setup(), JsonReader({{"aprn", false}, {"aman", false}, {"micpam", false}}, "test"));
   const at::Tensor image = small_batch(small_setup(), {0}, 1).image;
   EXPECT_TRUE(at::equal(make()->predict(image, Modality::ct), plain->predict(image, Modality::ct)));
 }

@@ -3,28 +3,11 @@
 #include <gtest/gtest.h>
 #include <torch/torch.h>
 
-#include <map>
-
+#include "tests/baselines/method_probe.h"
 #include "tests/methods/small_setup.h"
 
 namespace totum {
 namespace {
-
-class Snapshot final : public StateVisitor {
- public:
-  void tensor(const std::string& name, at::Tensor& value) override {
-    tensors_[name] = value.detach().clone();
-  }
-  void counter(const std::string&, std::int64_t&) override {}
-  void optimiser(const std::string&, torch::optim::Optimizer&) override {}
-  std::map<std::string, at::Tensor> tensors_;
-};
-
-std::map<std::string, at::Tensor> snapshot(Method& method) {
-  Snapshot visitor;
-  method.visit_state(visitor);
-  return visitor.tensors_;
-}
 
 std::unique_ptr<Method> make() {
   return make_single(small_setup(), JsonReader(nlohmann::json::object(), "options"));
@@ -65,7 +48,7 @@ TEST(Single, Fidelity4OrgansComeFromTheirOwnersWhateverTheModality) {
   const auto method = make();
   class RaiseBias final : public StateVisitor {
    public:
-    explicit RaiseBias(std::string task) : name_(std::move(task) + "/network.head_conv.bias") {}
+    explicit RaiseBias(std::string task) : name_(std::move(task) + "/network.decoder.head_conv.bias") {}
     void tensor(const std::string& name, at::Tensor& value) override {
       torch::NoGradGuard no_grad;
       if (name == name_) value.slice(0, 1).add_(20.0);

@@ -61,6 +61,9 @@ std::vector<Variant> variants() {
     if (entry.make == nullptr) continue;
     if (entry.name != "proposed") {
       all.push_back({std::string(entry.name), "defaults", json::object()});
+      if (entry.name == "uniseg") {
+        all.push_back({"uniseg", "task_slices", {{"output", "task-slices"}, {"prompt", "image"}}});
+      }
       continue;
     }
     all.push_back({"proposed", "a", small_proposed(false, false, false)});

@@ -18,7 +18,8 @@ TEST(InitialiseParameters, FollowsPyTorchsDefaults) {
       EXPECT_TRUE((p == (entry.key().ends_with("weight") ? 1.0 : 0.0)).all().item<bool>()) << entry.key();
       continue;
     }
-    const double fan_in = entry.key() == "head_conv.bias" ? 16.0 : static_cast<double>(p.numel() / p.size(0));
+    const double fan_in =
+        entry.key() == "decoder.head_conv.bias" ? 16.0 : static_cast<double>(p.numel() / p.size(0));
     const double bound = 1 / std::sqrt(fan_in);
     EXPECT_LE(p.abs().max().item<double>(), bound) << entry.key();
     if (p.numel() > 1000) {

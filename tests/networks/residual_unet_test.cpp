@@ -3,25 +3,10 @@
 #include <gtest/gtest.h>
 
 #include "tests/networks/filling_rule.h"
+#include "tests/networks/module_checks.h"
 
 namespace totum {
 namespace {
-
-std::int64_t parameter_count(const torch::nn::Module& module) {
-  std::int64_t count = 0;
-  for (const at::Tensor& parameter : module.parameters()) count += parameter.numel();
-  return count;
-}
-
-// Mean, population standard deviation, minimum, maximum, first, last; from the published modules in float64,
-// printed to six significant digits.
-void expect_statistics(const at::Tensor& output, const std::array<double, 6>& golden) {
-  const std::array<double, 6> got{output.mean().item<double>(),       output.std(false).item<double>(),
-                                  output.min().item<double>(),        output.max().item<double>(),
-                                  output.flatten()[0].item<double>(), output.flatten()[-1].item<double>()};
-  for (std::size_t i = 0; i < golden.size(); ++i)
-    EXPECT_NEAR(got[i], golden[i], 5e-6 * std::abs(golden[i]) + 1e-9) << i;
-}
 
 TEST(Proposed, Fidelity1ParameterCountsAreThePublishedOnes) {
   EXPECT_EQ(parameter_count(*ResidualUNet(backbone_shape(14, 32, 1))), 17286446);

@@ -48,6 +48,7 @@ at::Tensor stored(const std::string& file, const std::string& name) {
                               : view.dtype == "F64" ? at::kDouble
                               : view.dtype == "I16" ? at::kShort
                               : view.dtype == "I64" ? at::kLong
+                              : view.dtype == "I8"  ? at::kChar
                                                     : at::kByte;
   return at::from_blob(const_cast<std::byte*>(view.bytes.data()), view.shape, type)
       .to(at::kDouble, false, true);
