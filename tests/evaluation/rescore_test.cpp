@@ -26,7 +26,7 @@ class RescoreTest : public testing::Test {
     write("data/labelsTr/amos_0001.nii.gz", {1, 1, 2, 0});
     write("run/predictions/amos_0001.nii.gz", {1, 0, 2, 2});
     write("run/predictions_network/amos_0001.nii.gz", {2, 2}, 2);
-    write_split("amos_0001,ct,test,ct_a,1 2 3\namos_0004,ct,train,ct_a,1 2 3\n");
+    write_split("amos_0001,ct,test,ct_a,1 2 3\n");
     write_json(run() / "inputs.json", {{"split", split().string()}});
     write_json(run() / "run.json",
                {{"config",
@@ -133,7 +133,7 @@ TEST_F(RescoreTest, ADatasetWithoutTheCaseIsADifference) {
 }
 
 TEST_F(RescoreTest, ACaseThatTheRunWentWithoutIsNoDifference) {
-  write_split("amos_0001,ct,test,ct_a,1 2 3\namos_0004,ct,train,ct_a,1 2 3\namos_0009,ct,test,ct_a,1 2 3\n");
+  write_split("amos_0001,ct,test,ct_a,1 2 3\namos_0009,ct,test,ct_a,1 2 3\n");
   EXPECT_THAT(rescored("native").difference, HasSubstr("amos_0009: "));
   write_json(run() / "inputs.json", {{"split", split().string()}, {"allow_missing", true}});
   EXPECT_EQ(rescored("native").difference, "");
