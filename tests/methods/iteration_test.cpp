@@ -67,8 +67,8 @@ TEST_P(Iteration, EqualsTheIndependentTwinForThreeIterations) {
   const StateTensors state(*method);
   {
     const torch::NoGradGuard no_grad;
-    at::Tensor(state.by_name.at("aprn.head_conv.weight")).mul_(20);
-    at::Tensor(state.by_name.at("network.head_conv.weight")).mul_(5);
+    at::Tensor(state.by_name.at("aprn.decoder.head_conv.weight")).mul_(20);
+    at::Tensor(state.by_name.at("network.decoder.head_conv.weight")).mul_(5);
   }
   twin::Settings settings;
   settings.is_code = is_code;

@@ -100,28 +100,29 @@ at::Tensor Twin::block(const std::string& name, const at::Tensor& x, std::int64_
 // The residual U-Net of either size: "network." or "aprn.". x [channels,D,H,W].
 Twin::Output Twin::unet(const std::string& prefix, const at::Tensor& x) const {
   const bool is_refiner = prefix == "aprn.";
-  const std::int64_t base = w(prefix + "stem.weight").size(0);
+  const std::int64_t base = w(prefix + "encoder.stem.weight").size(0);
   const std::int64_t groups = is_refiner ? 4 : 16;
-  at::Tensor y = conv(prefix + "stem", x, is_refiner ? 2 : settings_.stem_stride);
-  if (is_refiner) y = conv(prefix + "second_stem", y, 1);
+  at::Tensor y = conv(prefix + "encoder.stem", x, is_refiner ? 2 : settings_.stem_stride);
+  if (is_refiner) y = conv(prefix + "encoder.second_stem", y, 1);
   std::vector<at::Tensor> skips;
   for (int stage = 0; stage < 5; ++stage) {
-    const std::string name = prefix + "encoder" + std::to_string(stage) + "_";
+    const std::string name = prefix + "encoder.stage" + std::to_string(stage) + "_";
     y = block(name + "0", y, stage == 0 ? 1 : 2, groups);
     if (!is_refiner && stage > 0) y = block(name + "1", y, 1, groups);
     skips.push_back(y);
   }
-  y = conv(prefix + "fusion_conv", norm_relu(prefix + "fusion_norm", y, is_refiner ? base / 2 : 16), 1);
+  y = conv(prefix + "encoder.fusion_conv",
+           norm_relu(prefix + "encoder.fusion_norm", y, is_refiner ? base / 2 : 16), 1);
   Output output;
   for (int level = 0; level < 4; ++level) {
     const at::Tensor& skip = skips[static_cast<std::size_t>(3 - level)];
-    y = block(prefix + "decoder" + std::to_string(level), upsampled(y, skip.sizes().slice(1)) + skip, 1,
+    y = block(prefix + "decoder.block" + std::to_string(level), upsampled(y, skip.sizes().slice(1)) + skip, 1,
               groups);
     if (level < 3) output.features[static_cast<std::size_t>(level)] = y;
   }
-  y = norm_relu(prefix + "head_norm", y, is_refiner ? base / 4 : 16);
-  const at::Tensor logits =
-      at::conv3d(y.unsqueeze(0), w(prefix + "head_conv.weight"), w(prefix + "head_conv.bias"))[0];
+  y = norm_relu(prefix + "decoder.head_norm", y, is_refiner ? base / 4 : 16);
+  const at::Tensor logits = at::conv3d(y.unsqueeze(0), w(prefix + "decoder.head_conv.weight"),
+                                       w(prefix + "decoder.head_conv.bias"))[0];
   output.logits = upsampled(logits, x.sizes().slice(1));
   return output;
 }

@@ -65,7 +65,7 @@ class TrainStepParity : public testing::TestWithParam<at::ScalarType> {
     const torch::NoGradGuard no_grad;
     fill_main_network();
     fill("aprn.", "refiner_net_params.json", "refiner");
-    ours("aprn.head_conv.weight").mul_(10);  // the fixture's override of precls_conv.2.weight
+    ours("aprn.decoder.head_conv.weight").mul_(10);  // the fixture's override of precls_conv.2.weight
     fill("aman.", "discriminator_net_params.json", "discriminator");
     for (std::size_t s = 0; s < 3; ++s) {
       ours(fmt::format("micpam.prototypes{}", s + 1))
