@@ -65,7 +65,7 @@ TEST_F(NewBaselineTest, WritesThreeFilesAndThreeLines) {
   EXPECT_THAT(text("baselines/my_method.cpp"), HasSubstr("class MyMethodMethod final : public Method"));
   EXPECT_THAT(text("tests/baselines/my_method_test.cpp"), HasSubstr("TEST(MyMethod, "));
   EXPECT_THAT(text("baselines/CMakeLists.txt"), HasSubstr(" my_method.cpp\n  LINKS"));
-  EXPECT_THAT(text("tests/baselines/CMakeLists.txt"), HasSubstr(" my_method_test.cpp LINKS"));
+  EXPECT_THAT(text("tests/baselines/CMakeLists.txt"), HasSubstr(" my_method_test.cpp\n  LINKS"));
   EXPECT_THAT(
       text("experiments/registry.cpp"),
       HasSubstr("      MethodEntry{\"my_method\", \"My method\", \"\", make_my_method},\n      // `totum"));
