@@ -1,6 +1,7 @@
 # Build options, the language standard and the warnings: all that is set for every target.
 option(TOTUM_BENCHMARKS "Build the Google Benchmark programs" ON)
 option(TOTUM_SANITIZE "Build with AddressSanitizer and UndefinedBehaviorSanitizer" OFF)
+option(TOTUM_FUZZ "Build the fuzz targets with libFuzzer (Clang; with TOTUM_SANITIZE)" OFF)
 option(TOTUM_WERROR "Treat warnings as errors" OFF)
 
 set(CMAKE_CXX_STANDARD 20)
@@ -22,4 +23,7 @@ endif()
 if(TOTUM_SANITIZE)
   target_compile_options(totum_flags INTERFACE -fsanitize=address,undefined -fno-omit-frame-pointer)
   target_link_options(totum_flags INTERFACE -fsanitize=address,undefined)
+endif()
+if(TOTUM_FUZZ)
+  target_compile_options(totum_flags INTERFACE -fsanitize=fuzzer-no-link)
 endif()

@@ -173,9 +173,16 @@ std::string JsonReader::path_of(std::string_view key) const { return fmt::format
 
 nlohmann::json read_json_file(const std::filesystem::path& path) {
   const std::string text = read_file(path);
+  // No configuration nests like this; printing one that does would overflow the stack.
+  constexpr int kDeepest = 64;
+  const auto is_shallow = [&](int depth, nlohmann::json::parse_event_t, const nlohmann::json&) {
+    if (depth > kDeepest)
+      throw ConfigError(fmt::format("{}: nested more than {} deep", path.string(), kDeepest));
+    return true;
+  };
   try {
-    return nlohmann::json::parse(text);
-  } catch (const nlohmann::json::parse_error& error) {
+    return nlohmann::json::parse(text, is_shallow);
+  } catch (const nlohmann::json::exception& error) {  // parse_error, and out_of_range for 1e999
     throw ConfigError(fmt::format("{}: not valid JSON: {}", path.string(), error.what()));
   }
 }

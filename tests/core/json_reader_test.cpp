@@ -3,6 +3,8 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <fstream>
+
 #include "core/error.h"
 #include "core/files.h"
 #include "tests/core/temporary_folder.h"
@@ -85,6 +87,22 @@ TEST(ReadJsonFile, TellsWhereTheSyntaxBreaks) {
 TEST(NearestName, FindsATypingErrorAndNothingFarAway) {
   EXPECT_EQ(nearest_name("marginal_los", {"single", "marginal_loss"}), "marginal_loss");
   EXPECT_EQ(nearest_name("unet", {"single", "marginal_loss"}), "");
+}
+
+TEST(JsonReader, RefusesNumbersThatNoDoubleHoldsAndBottomlessNesting) {
+  const TemporaryFolder folder;
+  const auto refusal = [&](const std::string& text) -> std::string {
+    std::ofstream(folder.path() / "a.json") << text;
+    try {
+      (void)read_json_file(folder.path() / "a.json");
+    } catch (const ConfigError& error) {
+      return error.what();
+    }
+    return "none";
+  };
+  EXPECT_THAT(refusal("{\"a\": 1e999}"), testing::HasSubstr("a.json: not valid JSON"));
+  EXPECT_THAT(refusal(std::string(100000, '[')), testing::HasSubstr("nested more than 64 deep"));
+  EXPECT_EQ(refusal(std::string(60, '[') + std::string(60, ']')), "none");
 }
 
 }  // namespace
