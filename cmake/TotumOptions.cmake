@@ -15,8 +15,8 @@ endif()
 
 # -Wno-stringop-truncation: Fast C++ CSV Parser cuts long file names on purpose, and the optimiser warns of it in our files.
 add_library(totum_flags INTERFACE)
-target_compile_options(totum_flags INTERFACE $<$<COMPILE_LANGUAGE:CXX>:-Wall -Wextra -Wshadow -Wconversion
-                       -Wno-stringop-truncation>)
+target_compile_options(totum_flags INTERFACE $<$<COMPILE_LANGUAGE:CXX>:-Wall -Wextra -Wshadow -Wconversion>
+                       $<$<COMPILE_LANG_AND_ID:CXX,GNU>:-Wno-stringop-truncation>)
 if(TOTUM_WERROR)
   target_compile_options(totum_flags INTERFACE $<$<COMPILE_LANGUAGE:CXX>:-Werror>)
 endif()
