@@ -8,6 +8,9 @@
 namespace totum {
 
 std::string render_markdown(const nlohmann::json& report);
+/// One page that needs no network: tables that sort, and figures that the plotting library in it draws from
+/// the report, which stands in it too. Text from the report can't become markup.
+std::string render_html(const nlohmann::json& report);
 /// One table as a LaTeX fragment (needs the package booktabs).
 std::string render_latex_table(const nlohmann::json& report, const nlohmann::json& table);
 /// A document that compiles with pdflatex and holds all tables, tests and runs.
@@ -22,11 +25,11 @@ std::string render_csv_organs(const nlohmann::json& report,
 /// The shown cells of a table on a terminal, percents.
 std::string render_text_table(const nlohmann::json& table);
 
-/// Writes report.json, report.md, report.tex, tables/<name>.tex and the CSV files into `folder`. All files
-/// are written into a temporary folder there first, then renamed one by one, report.json last. It holds the
-/// SHA-256 of the others under "files", so that writing that was cut short between two renames is found by
-/// `totum verify`; writing again mends it. Files of an earlier report that the new one lacks are removed.
-/// Adds times.created_at.
+/// Writes report.json, report.html, report.md, report.tex, tables/<name>.tex and the CSV files into `folder`.
+/// All files are written into a temporary folder there first, then renamed one by one, report.json last. It
+/// holds the SHA-256 of the others under "files", so that writing that was cut short between two renames is
+/// found by `totum verify`; writing again mends it. Files of an earlier report that the new one lacks are
+/// removed. Adds times.created_at.
 void write_report(const std::filesystem::path& folder, nlohmann::json report);
 
 }  // namespace totum

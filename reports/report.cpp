@@ -115,6 +115,17 @@ json collected(const ReportInput& input) {
   return warnings;
 }
 
+json training(const ReportInput& input) {
+  json list = json::array();
+  for (const ReportRun& run : input.runs) {
+    if (run.training.is_null()) continue;
+    json curves = run.training;
+    curves["folder"] = run.folder;
+    list.push_back(curves);
+  }
+  return list;
+}
+
 json failures(const ReportInput& input) {
   json list = json::array();
   for (const ReportRun& run : input.runs) {
@@ -185,6 +196,7 @@ json make_report(const ReportInput& input, const PublishedNumbers& published, co
           {"resampling", {{"resamples", options.resamples}, {"seed", options.seed}}},
           {"intersect", input.intersect},
           {"tables", tables},
+          {"training", training(input)},
           {"failures", failures(input)},
           {"warnings", collected(input)},
           {"provenance", provenance(input)},

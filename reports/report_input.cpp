@@ -7,6 +7,7 @@
 #include <charconv>
 #include <map>
 #include <set>
+#include <sstream>
 
 #include "core/error.h"
 #include "core/files.h"
@@ -78,6 +79,37 @@ void read_results(ReportRun& run, const fs::path& folder) {
   if (!run.failure.empty()) run.scores.reset();
 }
 
+// At most kCurvePoints points, evenly chosen, the last among them.
+json thinned(const json& curve) {
+  constexpr std::size_t kCurvePoints = 200;
+  if (curve.size() <= kCurvePoints) return curve;
+  json few = json::array();
+  for (std::size_t i = 0; i < kCurvePoints; ++i)
+    few.push_back(curve[i * (curve.size() - 1) / (kCurvePoints - 1)]);
+  return few;
+}
+
+// Loss and validation over iterations from log.jsonl; null without a log. Iterations count through all parts
+// of a run. A last line cut short by a kill is left out, as are values that are no numbers.
+json training_curves(const fs::path& log) {
+  if (!fs::exists(log)) return nullptr;
+  json loss = json::array();
+  json validation = json::array();
+  std::int64_t iteration = 0;
+  std::istringstream lines(read_file(log));
+  for (std::string line; std::getline(lines, line);) {
+    const json event = json::parse(line, nullptr, /*allow_exceptions=*/false);
+    if (!event.is_object()) continue;
+    iteration = event.value("done_iterations", iteration);
+    const json losses = event.value("losses", json::object());
+    if (losses.contains("loss") && losses.at("loss").is_number())
+      loss.push_back({iteration, losses.at("loss")});
+    if (event.contains("validation_sum") && event.at("validation_sum").is_number())
+      validation.push_back({iteration, event.at("validation_sum")});
+  }
+  return {{"loss", thinned(loss)}, {"validation", thinned(validation)}};
+}
+
 // A damaged run is a hole in the report, with its reason; the other runs still stand.
 ReportRun read_run(const std::string& id, std::int64_t seed, const fs::path& folder) {
   ReportRun run;
@@ -89,6 +121,7 @@ ReportRun read_run(const std::string& id, std::int64_t seed, const fs::path& fol
     return run;
   }
   try {
+    run.training = training_curves(folder / "log.jsonl");
     read_results(run, folder);
   } catch (const Error& error) {
     run.scores.reset();

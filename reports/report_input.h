@@ -21,7 +21,8 @@ struct ReportRun {
   nlohmann::json record;  // run.json; null for scores of other programs
   nlohmann::json done;    // done.json; null if the run is not done
   std::optional<std::vector<Score>> scores;
-  std::string failure;  // why there are no scores
+  nlohmann::json training;  // curves of log.jsonl, see docs/report-schema.json; null if there is no log
+  std::string failure;      // why there are no scores
   std::string scores_sha256, record_sha256;
   std::string done_sha256;  // of done.json without its timing, so that the same results give the same report
 };

@@ -107,6 +107,7 @@ json table_results(const TableSpec& table, const ReportInput& input, const Publi
           {"rankings", table_rankings(context, values)},
           {"tests", tests},
           {"organs", table_organs(context)},
+          {"patients", table_patients(context)},
           {"notes", notes(values, tests)}};
 }
 

@@ -251,6 +251,20 @@ json table_rankings(const TableContext& context, const json& values) {
   return list;
 }
 
+json table_patients(const TableContext& context) {
+  json list = json::array();
+  for (const TableCell& cell : context.table.cells) {
+    if (!cell.mean_of.empty()) continue;  // its patients stand under the cells that it is the mean of
+    for (const TableEntry& entry : context.table.entries) {
+      json values = json::array();
+      for (const auto& [patient, mean] : patient_means(context, cell, entry.id))
+        values.push_back({{"case", patient.second}, {"value", mean}});
+      list.push_back({{"cell", cell.id}, {"entry", entry.id}, {"values", values}});
+    }
+  }
+  return list;
+}
+
 json table_organs(const TableContext& context) {
   json list = json::array();
   for (const TableEntry& entry : context.table.entries) {

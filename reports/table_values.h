@@ -15,6 +15,9 @@ nlohmann::json table_values(const TableContext& context);
 /// have. `values` comes from table_values.
 nlohmann::json table_rankings(const TableContext& context, const nlohmann::json& values);
 
+/// For each basic cell and each entry the mean over the cell's organs (and over seeds) of every patient.
+nlohmann::json table_patients(const TableContext& context);
+
 /// Mean and number of patients of each organ in test images of each modality, for each entry.
 nlohmann::json table_organs(const TableContext& context);
 

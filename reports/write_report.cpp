@@ -21,7 +21,8 @@ using nlohmann::json;
 constexpr std::string_view kStagingPrefix = ".report-";
 
 std::map<std::string, std::string> rendered(const json& report) {
-  std::map<std::string, std::string> files{{"report.md", render_markdown(report)},
+  std::map<std::string, std::string> files{{"report.html", render_html(report)},
+                                           {"report.md", render_markdown(report)},
                                            {"report.tex", render_latex_document(report)}};
   for (const json& table : report.at("tables")) {
     const std::string name = "tables/" + table.at("name").get<std::string>();
@@ -84,10 +85,10 @@ void move_into_place(const fs::path& from, const fs::path& to) {
 }  // namespace
 
 void write_report(const fs::path& folder, json report) {
+  report["times"]["created_at"] = fmt::format("{:%Y-%m-%dT%H:%M:%SZ}", fmt::gmtime(std::time(nullptr)));
   const auto files = rendered(report);
   report["files"] = json::object();
   for (const auto& [name, text] : files) report["files"][name] = sha256(std::string_view(text));
-  report["times"]["created_at"] = fmt::format("{:%Y-%m-%dT%H:%M:%SZ}", fmt::gmtime(std::time(nullptr)));
   remove_stale_staging(folder);
   const Staging staging(folder);
   for (const auto& [name, text] : files) write_file_atomically(staging.path() / name, text);

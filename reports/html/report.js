@@ -1,0 +1,342 @@
+'use strict';
+// Draws the page from report.json, which stands in the page as data. Text from data becomes text nodes only;
+// for Plotly, which reads a few tags, it is escaped.
+(() => {
+  const report = JSON.parse(document.getElementById('report').textContent);
+  const content = document.getElementById('content');
+  const sections = document.getElementById('sections');
+  const dark = window.matchMedia('(prefers-color-scheme: dark)');
+  // Okabe and Ito's palette, safe for the colour-blind; dashes and symbols tell apart what colours repeat.
+  const palette = ['#0072b2', '#d55e00', '#009e73', '#cc79a7', '#e69f00', '#56b4e9', '#999999'];
+  const dashes = ['solid', 'dash', 'dot'];
+  const symbols = ['circle', 'diamond', 'square', 'cross', 'triangle-up'];
+  const redraws = [];
+
+  const element = (name, text, attributes) => {
+    const made = document.createElement(name);
+    if (text !== undefined && text !== null) made.textContent = String(text);
+    Object.entries(attributes || {}).forEach(([key, value]) => made.setAttribute(key, value));
+    return made;
+  };
+  const escaped = text => String(text).replace(/&/g, '&amp;').replace(/</g, '&lt;').replace(/>/g, '&gt;');
+  const isNumber = value => typeof value === 'number' && Number.isFinite(value);
+  const percent = value => isNumber(value) ? (100 * value).toFixed(1) : '–';
+  const points = value => isNumber(value) ? 100 * value : null;
+  const pText = p => !isNumber(p) ? '–' : p < 0.001 ? '< 0.001' : p.toFixed(3);
+  const labelOf = (table, id) => (table.entries.find(e => e.id === id) || {label: id}).label;
+  const cellLabel = (table, id) => (table.cells.find(c => c.id === id) || {label: id}).label;
+  const shownLabel = (table, entry) => labelOf(table, entry.id) + (entry.compared ? '' : ' †');
+
+  function section(id, title) {
+    const made = element('section', null, {id, 'aria-labelledby': id + '-title'});
+    made.append(element('h2', title, {id: id + '-title'}));
+    content.append(made);
+    sections.append(element('a', title, {href: '#' + id}));
+    return made;
+  }
+
+  // rows: arrays of {text, value, kind, title} or plain values; the first cell of a row is its heading.
+  function addTable(parent, caption, head, rows) {
+    const scroll = element('div', null, {class: 'scroll', role: 'region', tabindex: '0', 'aria-label': caption});
+    const table = element('table');
+    const body = element('tbody');
+    const top = element('tr');
+    head.forEach((title, column) => {
+      const cell = element('th', null, {scope: 'col', 'aria-sort': 'none'});
+      const button = element('button', title, {type: 'button', title: 'Sort by ' + title});
+      button.addEventListener('click', () => {
+        const direction = cell.getAttribute('aria-sort') === 'descending' ? 'ascending' : 'descending';
+        [...top.children].forEach(other => other.setAttribute('aria-sort', 'none'));
+        cell.setAttribute('aria-sort', direction);
+        sortRows(body, column, direction === 'descending' ? -1 : 1);
+      });
+      cell.append(button);
+      top.append(cell);
+    });
+    rows.forEach(row => {
+      const line = element('tr');
+      row.forEach((given, column) => {
+        const item = given !== null && typeof given === 'object' ? given : {text: given, value: given};
+        const cell = element(column === 0 ? 'th' : 'td', item.text === null ? '–' : item.text);
+        if (column === 0) cell.setAttribute('scope', 'row');
+        if (item.kind) cell.className = item.kind;
+        if (item.title) cell.title = item.title;
+        cell.sortValue = item.value === undefined ? item.text : item.value;
+        line.append(cell);
+      });
+      body.append(line);
+    });
+    const thead = element('thead');
+    thead.append(top);
+    table.append(element('caption', caption, {class: 'note'}), thead, body);
+    scroll.append(table);
+    parent.append(scroll);
+  }
+
+  // Holes stay last in both directions.
+  function sortRows(body, column, direction) {
+    const key = row => row.children[column].sortValue;
+    [...body.rows].sort((a, b) => {
+      const [x, y] = [key(a), key(b)];
+      const [xHole, yHole] = [x === null || x === undefined, y === null || y === undefined];
+      if (xHole || yHole) return xHole - yHole;
+      return direction * (isNumber(x) && isNumber(y) ? x - y : String(x).localeCompare(String(y)));
+    }).forEach(row => body.append(row));
+  }
+
+  function layoutOf(changes) {
+    const style = getComputedStyle(document.documentElement);
+    const colour = name => style.getPropertyValue(name).trim();
+    const axis = {gridcolor: colour('--line'), zerolinecolor: colour('--soft'), automargin: true};
+    const base = {
+      paper_bgcolor: colour('--back'), plot_bgcolor: colour('--back'), font: {color: colour('--text'), size: 12},
+      margin: {l: 50, r: 20, t: 20, b: 50}, xaxis: {...axis}, yaxis: {...axis}, hovermode: 'closest',
+      legend: {orientation: 'h', y: -0.25}};
+    return {...base, ...changes, xaxis: {...axis, ...changes.xaxis}, yaxis: {...axis, ...changes.yaxis}};
+  }
+
+  // draw() gives {traces, layout}; it is asked again when the colour scheme changes or the reader chooses.
+  function addFigure(parent, name, caption, draw) {
+    const figure = element('figure');
+    const place = element('div', null, {class: 'figure', role: 'img', 'aria-label': caption});
+    figure.append(place, element('figcaption', caption));
+    parent.append(figure);
+    const redraw = () => {
+      const {traces, layout} = draw();
+      place.style.height = (layout.height || 400) + 'px';
+      Plotly.react(place, traces, layoutOf(layout), {
+        responsive: true, displaylogo: false,
+        toImageButtonOptions: {format: 'svg', filename: name}
+      }).then(() => { place.dataset.drawn = 'yes'; });
+    };
+    redraws.push(redraw);
+    return redraw;
+  }
+
+  function addChoice(parent, label, options, changed) {
+    const select = element('select');
+    options.forEach(([value, text]) => select.append(element('option', text, {value})));
+    const wrapper = element('label', label + ' ');
+    wrapper.append(select);
+    parent.append(wrapper);
+    select.addEventListener('change', changed);
+    return select;
+  }
+
+  function summary() {
+    const part = section('summary', 'Read this first');
+    const list = element('ul');
+    report.caveats.slice(1).forEach(text => list.append(element('li', text)));
+    part.append(list);
+    part.append(element('p', 'The camera in the corner of a figure saves it as SVG. Click a column\'s heading to sort. ' +
+      'A dash is a hole: there is no value, and none is made up.', {class: 'note'}));
+  }
+
+  function resultTable(part, table) {
+    const cells = table.cells.filter(cell => cell.shown);
+    const compared = new Set(table.entries.filter(e => e.compared).map(e => e.id));
+    const kinds = {};
+    cells.forEach(cell => {
+      const means = [...new Set(table.values.filter(v => v.cell === cell.id && compared.has(v.entry) && isNumber(v.mean))
+        .map(v => v.mean))].sort((a, b) => b - a);
+      kinds[cell.id] = mean => mean === means[0] ? 'best' : means.length > 2 && mean === means[1] ? 'second' : '';
+    });
+    const rows = table.entries.map(entry => [{text: shownLabel(table, entry), value: entry.label}].concat(cells.map(cell => {
+      const value = table.values.find(v => v.cell === cell.id && v.entry === entry.id) || {};
+      if (!isNumber(value.mean)) return {text: '–', value: null, kind: 'hole', title: value.why || ''};
+      const test = table.tests.results.find(t => t.cell === cell.id && t.entry === entry.id);
+      const star = test && (test.verdict === 'better' || test.verdict === 'worse') ? ' *' : '';
+      const interval = value.bca95 ? `95 % interval ${percent(value.bca95[0])} to ${percent(value.bca95[1])}; ` : '';
+      return {
+        text: percent(value.mean) + (isNumber(value.sd) ? ' ± ' + percent(value.sd) : '') + star, value: value.mean,
+        kind: entry.compared ? kinds[cell.id](value.mean) : '',
+        title: `${interval}${value.patients} patients, ${value.values} values`};
+    })));
+    addTable(part, 'Dice in percent, mean ± sd over all (case, organ) pairs', ['Method', ...cells.map(c => c.label)], rows);
+    part.append(element('p', `Bold: best, underlined: second best of the methods that are compared († is not). ` +
+      `*: significantly different from ${labelOf(table, table.tests.reference)} (${table.tests.test}, ${table.tests.correction}` +
+      ` correction over ${table.tests.family}, level ${table.tests.alpha}; pairs: ${table.tests.pairs_note}).`, {class: 'note'}));
+    table.entries.filter(e => e.remark).forEach(e => part.append(element('p', e.label + ': ' + e.remark, {class: 'note'})));
+    table.notes.forEach(text => part.append(element('p', text, {class: 'note'})));
+  }
+
+  function paperTable(part, table) {
+    const values = table.values.filter(v => v.paper);
+    if (values.length === 0) return;
+    part.append(element('h3', 'Against the paper'));
+    addTable(part, 'The paper\'s number beside ours, in percent', ['Method', 'Cell', 'Paper', 'Ours', 'Ours, 95 % interval', 'Verdict'],
+      values.map(v => [labelOf(table, v.entry), cellLabel(table, v.cell),
+        {text: percent(v.paper.mean), value: isNumber(v.paper.mean) ? v.paper.mean : null},
+        {text: percent(v.mean), value: isNumber(v.mean) ? v.mean : null},
+        v.bca95 ? `${percent(v.bca95[0])} to ${percent(v.bca95[1])}` : '–',
+        {text: v.paper.verdict === 'inside' ? 'inside our interval' : v.paper.verdict === 'not comparable' ?
+          'not comparable: ' + v.paper.why : 'ours ' + v.paper.verdict, kind: 'text'}]));
+  }
+
+  function testTable(part, table) {
+    part.append(element('h3', 'Tests'));
+    addTable(part, `Differences of ${labelOf(table, table.tests.reference)} to each method, in points`,
+      ['Against', 'Cell', 'Pairs', 'Mean difference', 'Hodges–Lehmann', 'Rank-biserial', 'Wins/ties/losses', 'p', 'p adjusted', 'Verdict'],
+      table.tests.results.map(t => [labelOf(table, t.entry), cellLabel(table, t.cell), t.pairs,
+        {text: percent(t.mean_difference), value: t.mean_difference}, {text: percent(t.hodges_lehmann), value: t.hodges_lehmann},
+        {text: isNumber(t.rank_biserial) ? t.rank_biserial.toFixed(2) : '–', value: t.rank_biserial},
+        `${t.wins}/${t.ties_in_outcome}/${t.losses}`, {text: pText(t.p), value: t.p}, {text: pText(t.p_adjusted), value: t.p_adjusted},
+        {text: t.verdict, title: t.sentence}]));
+  }
+
+  function organMap(part, table) {
+    part.append(element('h3', 'Organs'));
+    const organs = [...new Map(table.organs.map(o => [o.organ, o.name])).entries()].sort((a, b) => a[0] - b[0]);
+    const kinds = [...new Set(table.organs.map(o => o.test_modality))];
+    if (organs.length === 0) return;
+    let redraw = () => {};
+    const choice = addChoice(part, 'Test images', kinds.map(k => [k, k.toUpperCase()]), () => redraw());
+    redraw = addFigure(part, table.name + '-organs', 'Mean Dice of each organ in percent; x: the organ is not labelled in ' +
+      'this modality (cross-modal); an empty field is a hole.', () => {
+      const here = table.organs.filter(o => o.test_modality === choice.value);
+      const find = (entry, organ) => here.find(o => o.entry === entry.id && o.organ === organ);
+      const x = organs.map(([organ, name]) =>
+        escaped(name.replace(/_/g, ' ')) + (here.some(o => o.organ === organ && o.relation === 'cross') ? ' x' : ''));
+      const z = table.entries.map(e => organs.map(([organ]) => points((find(e, organ) || {}).mean)));
+      return {
+        traces: [{
+          type: 'heatmap', x, y: table.entries.map(e => escaped(e.label)), z, zmin: 0, zmax: 100, colorscale: 'Cividis',
+          xgap: 1, ygap: 1, hoverongaps: false, texttemplate: '%{z:.0f}',
+          hovertemplate: '%{y}<br>%{x}: %{z:.1f}<extra></extra>', colorbar: {title: {text: 'Dice'}, thickness: 12}}],
+        layout: {height: 190 + 28 * table.entries.length, yaxis: {autorange: 'reversed'}, xaxis: {tickangle: -40}}};
+    });
+  }
+
+  function patientFigures(part, table) {
+    const known = table.patients.filter(p => p.values.length > 0);
+    const cells = [...new Set(known.map(p => p.cell))];
+    if (cells.length === 0) return;
+    part.append(element('h3', 'Patients'));
+    const redrawn = [];
+    const choice = addChoice(part, 'Cell', cells.map(c => [c, cellLabel(table, c)]), () => redrawn.forEach(draw => draw()));
+    const of = entry => (known.find(p => p.cell === choice.value && p.entry === entry) || {values: []}).values;
+    redrawn.push(addFigure(part, table.name + '-patients', 'Each point is a patient: the mean Dice over the organs of the cell.', () => ({
+      traces: table.entries.filter(e => of(e.id).length > 0).map((e, i) => ({
+        type: 'box', name: escaped(e.label), x: of(e.id).map(v => points(v.value)), text: of(e.id).map(v => escaped(v.case)), boxpoints: 'all',
+        jitter: 0.5, pointpos: 0, orientation: 'h', marker: {size: 4, color: palette[i % palette.length]}, fillcolor: 'rgba(128,128,128,0.15)',
+        hovertemplate: '%{text}: %{x:.1f}<extra></extra>'})),
+      layout: {height: 110 + 36 * table.entries.length, showlegend: false, yaxis: {autorange: 'reversed'}, xaxis: {title: {text: 'Dice in percent'}}}})));
+    const reference = table.tests.reference;
+    const others = table.entries.filter(e => e.id !== reference);
+    redrawn.push(addFigure(part, table.name + '-differences', `Paired differences: ${labelOf(table, reference)} minus each method, for each patient. ` +
+      'Right of zero: the reference is better.', () => {
+      const base = new Map(of(reference).map(v => [v.case, v.value]));
+      return {
+        traces: others.map((e, i) => {
+          const pairs = of(e.id).filter(v => base.has(v.case));
+          return {
+            type: 'box', name: escaped(e.label), x: pairs.map(v => points(base.get(v.case) - v.value)), text: pairs.map(v => escaped(v.case)),
+            boxpoints: 'all', jitter: 0.5, pointpos: 0, orientation: 'h', marker: {size: 4, color: palette[i % palette.length]},
+            fillcolor: 'rgba(128,128,128,0.15)', hovertemplate: '%{text}: %{x:.1f}<extra></extra>'};
+        }),
+        layout: {height: 110 + 36 * others.length, showlegend: false, yaxis: {autorange: 'reversed'}, xaxis: {title: {text: 'Difference in Dice points'}, zeroline: true}}};
+    }));
+  }
+
+  function rankFigure(part, table) {
+    const rankings = table.rankings.filter(r => r.by_mean_rank.length > 1);
+    if (rankings.length === 0) return;
+    part.append(element('h3', 'Mean ranks'));
+    let redraw = () => {};
+    const choice = addChoice(part, 'Cell', rankings.map(r => [r.cell, cellLabel(table, r.cell)]), () => redraw());
+    redraw = addFigure(part, table.name + '-ranks', `Mean rank over patients; 1 is best. Filled: significantly different from ` +
+      `${labelOf(table, table.tests.reference)} after correction; hollow: not shown to differ.`, () => {
+      const ranking = rankings.find(r => r.cell === choice.value);
+      const differs = ranking.by_mean_rank.map(r => table.tests.results.some(t => t.cell === ranking.cell && t.entry === r.entry &&
+        (t.verdict === 'better' || t.verdict === 'worse')));
+      return {
+        traces: [{
+          type: 'scatter', mode: 'markers', x: ranking.by_mean_rank.map(r => r.value), y: ranking.by_mean_rank.map(r => escaped(labelOf(table, r.entry))),
+          marker: {size: 11, color: palette[0], symbol: differs.map((d, i) => ranking.by_mean_rank[i].entry === table.tests.reference ? 'star' :
+            d ? 'circle' : 'circle-open')}, hovertemplate: '%{y}: mean rank %{x:.2f}<extra></extra>'}],
+        layout: {height: 120 + 28 * ranking.by_mean_rank.length, yaxis: {autorange: 'reversed'}, xaxis: {title: {text: `Mean rank, ${ranking.patients} patients`}}}};
+    });
+  }
+
+  // Parameters and training seconds of an entry: means over its runs.
+  function costOf(entry) {
+    const runs = report.provenance.runs.filter(r => r.id === entry.id && r.state === 'done');
+    const mean = list => list.length === 0 ? null : list.reduce((a, b) => a + b, 0) / list.length;
+    const folders = new Set(runs.map(r => r.folder));
+    return {
+      parameters: mean(runs.map(r => r.parameters).filter(isNumber)),
+      seconds: mean(report.times.runs.filter(t => folders.has(t.folder)).map(t => t.timing.training_s).filter(isNumber))};
+  }
+
+  function costFigure(part, table) {
+    const costs = table.entries.map(e => ({entry: e, cost: costOf(e)}));
+    const measures = [['seconds', 'Seconds of training'], ['parameters', 'Parameters']].filter(([key]) => costs.some(c => isNumber(c.cost[key])));
+    if (measures.length === 0) return;
+    part.append(element('h3', 'Cost against quality'));
+    let redraw = () => {};
+    const cost = addChoice(part, 'Cost', measures, () => redraw());
+    const cell = addChoice(part, 'Cell', table.cells.map(c => [c.id, c.label]), () => redraw());
+    redraw = addFigure(part, table.name + '-cost', 'Cost (logarithmic) against mean Dice; upper left is better. Seconds were measured on ' +
+      'whatever machine made the runs.', () => {
+      const shown = costs.map((c, i) => ({...c, i, value: table.values.find(v => v.cell === cell.value && v.entry === c.entry.id) || {}}))
+        .filter(c => isNumber(c.value.mean) && c.cost[cost.value] > 0);
+      return {
+        traces: shown.map(c => ({
+          type: 'scatter', mode: 'markers', name: escaped(c.entry.label), x: [c.cost[cost.value]], y: [points(c.value.mean)],
+          marker: {size: 11, color: palette[c.i % palette.length], symbol: symbols[Math.floor(c.i / palette.length) % symbols.length]},
+          hovertemplate: '%{x:,.4g}, Dice %{y:.1f}'})),
+        layout: {height: 460, xaxis: {type: 'log', title: {text: measures.find(m => m[0] === cost.value)[1]}}, yaxis: {title: {text: 'Dice in percent'}}, showlegend: true}};
+    });
+  }
+
+  function training() {
+    const runs = report.training.filter(r => r.loss.length + r.validation.length > 0);
+    if (runs.length === 0) return;
+    const part = section('training', 'Training curves');
+    [['loss', 'Training loss. Losses of different methods are different quantities: read shapes, not heights.', 'Loss'],
+      ['validation', 'Validation: sum of Dice over the labelled organs, which chooses the best model.', 'Sum of Dice']].forEach(([key, caption, title]) => {
+      addFigure(part, 'training-' + key, caption, () => ({
+        traces: runs.map((r, i) => ({
+          type: 'scatter', mode: r[key].length > 30 ? 'lines' : 'lines+markers', name: escaped(r.folder),
+          x: r[key].map(p => p[0]), y: r[key].map(p => p[1]),
+          line: {color: palette[i % palette.length], dash: dashes[Math.floor(i / palette.length) % dashes.length], width: 1.5},
+          marker: {size: 5, symbol: symbols[Math.floor(i / palette.length) % symbols.length]}})).filter(t => t.x.length > 0),
+        layout: {height: 460, showlegend: true, xaxis: {title: {text: 'Iteration'}}, yaxis: {title: {text: title}}}}));
+    });
+  }
+
+  function failures() {
+    const part = section('failures', 'Failures and warnings');
+    if (report.failures.length === 0) part.append(element('p', 'Every run has scores.'));
+    else addTable(part, 'Runs without scores', ['Run', 'Reason'], report.failures.map(f => [f.folder, {text: f.reason, kind: 'text'}]));
+    if (report.warnings.length > 0)
+      addTable(part, 'Warnings and notes', ['Warning', 'Runs'], report.warnings.map(w => [w.text, {text: w.runs.join(', '), kind: 'text'}]));
+  }
+
+  function provenance() {
+    const part = section('provenance', 'Provenance');
+    const from = report.provenance;
+    part.append(element('p', `totum ${from.totum}; made ${report.times.created_at}; ${report.resampling.resamples} bootstrap resamples with seed ` +
+      `${report.resampling.seed}. "totum verify" recomputes every number of report.json, from which this page is made.`));
+    const short = hash => hash ? {text: hash.slice(0, 12), title: hash} : '–';
+    addTable(part, 'Runs; the first twelve digits of each SHA-256', ['Run', 'State', 'Device', 'Parameters', 'Patches', 'Scores', 'Weights', 'Configuration', 'Data', 'Split'],
+      from.runs.map(r => [r.folder, r.state, r.device || '–', isNumber(r.parameters) ? r.parameters : null, isNumber(r.patches) ? r.patches : null,
+        short(r.scores_sha256), short(r.weights_sha256), ...['config', 'data', 'split'].map(key => short((r.hashes || {})[key]))]));
+    if (from.config) {
+      const details = element('details');
+      details.append(element('summary', 'Configuration'), element('pre', JSON.stringify(from.config, null, 1), {tabindex: '0'}));
+      part.append(details);
+    }
+  }
+
+  summary();
+  report.tables.forEach(table => {
+    const part = section('table-' + table.name, table.name + ': ' + table.title);
+    [resultTable, paperTable, testTable, organMap, patientFigures, rankFigure, costFigure].forEach(add => add(part, table));
+  });
+  training();
+  failures();
+  provenance();
+  redraws.forEach(redraw => redraw());
+  dark.addEventListener('change', () => redraws.forEach(redraw => redraw()));
+})();

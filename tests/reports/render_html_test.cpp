@@ -1,0 +1,151 @@
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <cstdlib>
+
+#include "core/files.h"
+#include "reports/render.h"
+#include "reports/report.h"
+#include "tests/core/temporary_folder.h"
+#include "tests/reports/synthetic_runs.h"
+
+namespace totum {
+namespace {
+
+using nlohmann::json;
+using testing::HasSubstr;
+using testing::Not;
+namespace fs = std::filesystem;
+
+const std::string kAttack =
+    "</script><script>document.title='attacked'</script><img src=x onerror=throw+1>{{JS}}";
+
+class RenderHtmlTest : public testing::Test {
+ protected:
+  // A report with training curves, a failed run, and labels and reasons that try to become markup.
+  json report() const {
+    const fs::path runs = folder_.path() / "runs";
+    write_synthetic_grid(runs);
+    write_file_atomically(runs / "ablation_c/seed-0/log.jsonl",
+                          "{\"done_iterations\":10,\"losses\":{\"loss\":1.5}}\n"
+                          "{\"validation_sum\":0.7,\"iteration\":10}\n{\"cut sh");
+    fs::remove(runs / "ablation_a/seed-0/done.json");
+    json made = make_report(read_runs(runs, synthetic_tables()), shipped_numbers(), {200, 1, 1});
+    made["times"]["created_at"] = "2026-01-01T00:00:00Z";
+    for (json& table : made["tables"]) table["entries"][0]["label"] = kAttack;
+    made["failures"][0]["reason"] = kAttack;
+    made["title"] = "a title with <b> & \"quotes\"";
+    return made;
+  }
+  TemporaryFolder folder_;
+};
+
+// The JSON that stands in the page.
+std::string data_of(const std::string& page) {
+  const std::string opening = "<script type=\"application/json\" id=\"report\">";
+  const auto begin = page.find(opening) + opening.size();
+  return page.substr(begin, page.find("</script>", begin) - begin);
+}
+
+std::size_t occurrences(const std::string& text, const std::string& part) {
+  std::size_t count = 0;
+  for (auto at = text.find(part); at != std::string::npos; at = text.find(part, at + 1)) ++count;
+  return count;
+}
+
+TEST_F(RenderHtmlTest, HoldsTheWholeReportAndNothingFromOutside) {
+  const json whole = report();
+  const std::string page = render_html(whole);
+  EXPECT_EQ(json::parse(data_of(page)), whole);
+
+  EXPECT_THAT(page, Not(HasSubstr("<link rel=\"stylesheet\"")));
+  EXPECT_THAT(page, HasSubstr("default-src 'none'"));  // the browser refuses every request, too
+}
+
+TEST_F(RenderHtmlTest, TextFromDataNeverBecomesMarkup) {
+  const std::string page = render_html(report());
+  EXPECT_THAT(page, Not(HasSubstr("<script>document.title")));
+  EXPECT_THAT(page, Not(HasSubstr("<img src=x")));
+  EXPECT_THAT(page, HasSubstr("a title with &lt;b&gt; &amp; &quot;quotes&quot;"));
+  EXPECT_EQ(occurrences(page, "</script>"), 3U);  // the data, the library, the page's own script
+}
+
+TEST_F(RenderHtmlTest, SaysItsSizeAtTopAndBottomEvenWithoutScripts) {
+  const std::string page = render_html(report());
+  EXPECT_EQ(occurrences(page, "<p class=\"size\""), 2U);
+  EXPECT_GE(occurrences(page, "smoke, phantom: not a result about patients"), 4U);  // these, and in the data
+}
+
+TEST_F(RenderHtmlTest, StaysUnderTwelveMegabytesFor18MethodsAnd48Cases) {
+  TableSpec table = synthetic_tables()[0];
+  const TableEntry entry = table.entries[0];
+  table.entries.clear();
+  const fs::path runs = folder_.path() / "many";
+  for (int i = 0; i < 18; ++i) {
+    table.entries.push_back(entry);
+    table.entries.back().id = "method_" + std::to_string(i);
+    write_synthetic_run(runs, {table.entries.back().id, 0, 24, {}});
+  }
+  table.tests.reference = "method_0";
+  const json made = [&] {
+    json report = make_report(read_runs(runs, {table}), shipped_numbers(), {50, 1, 1});
+    report["times"]["created_at"] = "2026-01-01T00:00:00Z";
+    return report;
+  }();
+  EXPECT_EQ(made["tables"][0]["patients"][0]["values"].size(), 24U);
+  EXPECT_LT(render_html(made).size(), 12'000'000U);
+}
+
+TEST_F(RenderHtmlTest, CurvesComeFromTheLogAndALineCutShortIsLeftOut) {
+  const json made = report();
+  ASSERT_EQ(made["training"].size(), 1U);
+  EXPECT_EQ(made["training"][0]["loss"], json::parse("[[10, 1.5]]"));
+  EXPECT_EQ(made["training"][0]["validation"], json::parse("[[10, 0.7]]"));
+}
+
+TEST_F(RenderHtmlTest, PatientsAreTheMeansThatTheirScoresGive) {
+  const fs::path runs = folder_.path() / "rule";
+  const auto rule = [](std::int64_t number, Modality, std::int64_t organ) {  // CT is intra for 5…9 and 11…13
+    return std::optional(0.01 * static_cast<double>(organ) + 0.1 * static_cast<double>(number));
+  };
+  for (const char* id : {"single", "ablation_a", "ablation_c"}) write_synthetic_run(runs, {id, 0, 2, rule});
+  const json made = make_report(read_runs(runs, synthetic_tables()), shipped_numbers(), {50, 1, 1});
+  const json& first = made["tables"][0]["patients"][0];
+  EXPECT_EQ(first["cell"], "ct_ct");
+  EXPECT_EQ(first["values"][1]["case"], "amos_0002");
+  EXPECT_NEAR(first["values"][1]["value"], 0.2 + (5 + 6 + 7 + 8 + 9 + 11 + 12 + 13) / 800.0, 1e-12);
+}
+
+// Draws the page in a browser. A probe before the other scripts notes their errors in the page's title, where
+// the dumped document shows them.
+TEST_F(RenderHtmlTest, ABrowserDrawsEveryFigureWithoutErrors) {
+  if (std::system("command -v chromium >/dev/null 2>&1") != 0)
+    GTEST_SKIP() << "chromium is not installed (Debian: chromium)";
+  std::string page = render_html(report());
+  const std::string probe =
+      "<script>addEventListener('error',e=>document.documentElement.dataset.fault=e.message);"
+      "addEventListener('securitypolicyviolation',e=>document.documentElement.dataset.fault=e."
+      "violatedDirective+' '+e.blockedURI);"
+      "const told=console.error;console.error=(...a)=>{document.documentElement.dataset.fault=a.join(' "
+      "');told(...a)};"
+      "</script>";
+  page.insert(page.find("<title>"), probe);
+  const fs::path file = folder_.path() / "report.html";
+  write_file_atomically(file, page);
+  const fs::path dump = folder_.path() / "dump.html";
+  const std::string command =
+      "timeout 60 chromium --headless --no-sandbox --disable-gpu --disable-dev-shm-usage --user-data-dir=" +
+      (folder_.path() / "profile").string() + " --virtual-time-budget=20000 --dump-dom file://" +
+      file.string() + " >" + dump.string() + " 2>/dev/null";
+  ASSERT_EQ(std::system(command.c_str()), 0);
+  const std::string drawn = read_file(dump);
+  EXPECT_THAT(drawn, Not(HasSubstr("data-fault")));
+  // Each of two tables: organs, patients, differences, ranks, cost; but no ranks where a single method has
+  // scores (table 2, since ablation_a failed). Then loss and validation.
+  EXPECT_EQ(occurrences(drawn, "data-drawn=\"yes\""), 11U);
+  EXPECT_THAT(drawn, HasSubstr("&lt;/script&gt;&lt;script&gt;document.title="));  // the label, as text
+  EXPECT_THAT(drawn, Not(HasSubstr("<img src=\"x\"")));
+}
+
+}  // namespace
+}  // namespace totum
