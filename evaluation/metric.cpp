@@ -34,6 +34,11 @@ const MetricDescription* find_metric(std::string_view id) {
   return found == metrics.end() ? nullptr : &*found;
 }
 
+std::string metric_name(std::string_view id) {
+  const MetricDescription* metric = find_metric(id);
+  return std::string(metric == nullptr ? id : metric->name);
+}
+
 bool higher_is_better(std::string_view id) {
   const MetricDescription* metric = find_metric(id);
   return metric == nullptr || metric->higher_is_better;

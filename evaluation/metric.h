@@ -26,6 +26,8 @@ const std::vector<MetricDescription>& all_metrics();
 std::vector<std::string> metric_ids();
 /// Null if no metric has this id: scores of other programs may hold their own.
 const MetricDescription* find_metric(std::string_view id);
+/// Its name in prose; the id itself for ids that totum does not know.
+std::string metric_name(std::string_view id);
 /// True for ids that totum does not know.
 bool higher_is_better(std::string_view id);
 /// Is it a fraction in [0,1], shown in percent? True for ids that totum does not know.

@@ -22,7 +22,7 @@ struct OrganInCase {
   std::int64_t organ;
   OverlapCounts counts;
   double voxel_ml, diagonal_mm;
-  SurfaceDistances surfaces;  // empty where no metric needs them
+  std::optional<double> nsd, hd95_mm, assd_mm;  // none where no metric needs them
 
   [[nodiscard]] Presence presence() const {
     if (counts.prediction == 0) return counts.reference == 0 ? Presence::neither : Presence::only_missed;
@@ -48,9 +48,8 @@ std::optional<double> value_of(const std::string& metric, const OrganInCase& o, 
   if (metric == "iou") return ratio(counts.both, counts.prediction + counts.reference - counts.both);
   if (metric == "sensitivity") return ratio(counts.both, counts.reference);
   if (metric == "precision") return ratio(counts.both, counts.prediction);
-  if (metric == "nsd") return nsd(o.surfaces, nsd_tolerances_mm()[static_cast<std::size_t>(o.organ - 1)]);
-  if (metric == "hd95") return hd95_mm(o.surfaces);
-  return assd_mm(o.surfaces);
+  if (metric == "nsd") return o.nsd;
+  return metric == "hd95" ? o.hd95_mm : o.assd_mm;
 }
 
 Vector3 spacing_dhw(const Geometry& geometry) {
@@ -79,6 +78,53 @@ bool check_metrics(const std::vector<std::string>& wanted) {
   return surfaces;
 }
 
+std::vector<OrganInCase> measure(const CaseToScore& c, std::span<const std::uint8_t> prediction,
+                                 std::span<const std::uint8_t> reference, const Geometry& geometry,
+                                 const ScoringOptions& options) {
+  const bool surfaces = check_metrics(options.metrics);
+  if (reference.size() != static_cast<std::size_t>(geometry.voxels()))
+    throw DataError(
+        fmt::format("case {}: {} voxels on a grid of {}", c.case_id, reference.size(), geometry.voxels()));
+  const auto counts = overlap_counts(prediction, reference);
+  const auto boxes =
+      surfaces ? organ_boxes(prediction, reference, geometry.shape()) : std::array<VoxelBox, kOrgans>{};
+  std::vector<OrganInCase> organs;
+  for (std::int64_t organ = 1; organ <= kOrgans; ++organ)
+    organs.push_back({organ,
+                      counts[static_cast<std::size_t>(organ - 1)],
+                      voxel_volume_ml(geometry),
+                      diagonal_mm(geometry),
+                      {},
+                      {},
+                      {}});
+  if (!surfaces) return organs;
+  parallel_for(kOrgans, options.threads, [&](std::int64_t i) {
+    OrganInCase& o = organs[static_cast<std::size_t>(i)];
+    if (o.presence() != Presence::both) return;
+    const auto distances =
+        surface_distances_mm(prediction, reference, geometry.shape(), spacing_dhw(geometry),
+                             boxes[static_cast<std::size_t>(i)], o.organ);
+    o.nsd = totum::nsd(distances, nsd_tolerances_mm()[static_cast<std::size_t>(i)]);
+    o.hd95_mm = totum::hd95_mm(distances);
+    o.assd_mm = totum::assd_mm(distances);
+  });
+  return organs;
+}
+
+std::vector<Score> scores_of(const CaseToScore& c, const std::vector<OrganInCase>& organs, const Split& split,
+                             const std::vector<std::string>& metrics, EmptyPolicy policy) {
+  std::vector<Score> scores;
+  for (const OrganInCase& o : organs) {
+    const Relation relation =
+        split.labelled_in_modality(o.organ, c.modality) ? Relation::intra : Relation::cross;
+    for (const std::string& metric : metrics) {
+      scores.push_back({c.run, c.case_id, c.modality, o.organ, relation, c.grid, metric,
+                        value_of(metric, o, policy), o.counts.reference > 0});
+    }
+  }
+  return scores;
+}
+
 }  // namespace
 
 std::vector<Score> score_case(const CaseToScore& c, std::span<const std::uint8_t> prediction,
@@ -102,36 +148,19 @@ std::vector<Score> score_case(const CaseToScore& c, std::span<const std::uint8_t
 std::vector<Score> score_case(const CaseToScore& c, std::span<const std::uint8_t> prediction,
                               std::span<const std::uint8_t> reference, const Geometry& geometry,
                               const Split& split, const ScoringOptions& options) {
-  const bool surfaces = check_metrics(options.metrics);
-  if (reference.size() != static_cast<std::size_t>(geometry.voxels()))
-    throw DataError(
-        fmt::format("case {}: {} voxels on a grid of {}", c.case_id, reference.size(), geometry.voxels()));
-  const auto counts = overlap_counts(prediction, reference);
-  const auto boxes =
-      surfaces ? organ_boxes(prediction, reference, geometry.shape()) : std::array<VoxelBox, kOrgans>{};
-  const std::size_t per_organ = options.metrics.size();
-  std::vector<Score> scores(per_organ * static_cast<std::size_t>(kOrgans));
-  parallel_for(kOrgans, surfaces ? options.threads : 1, [&](std::int64_t i) {
-    const auto at = static_cast<std::size_t>(i);
-    OrganInCase o{i + 1, counts[at], voxel_volume_ml(geometry), diagonal_mm(geometry), {}};
-    if (surfaces && o.presence() == Presence::both)
-      o.surfaces = surface_distances_mm(prediction, reference, geometry.shape(), spacing_dhw(geometry),
-                                        boxes[at], o.organ);
-    const Relation relation =
-        split.labelled_in_modality(o.organ, c.modality) ? Relation::intra : Relation::cross;
-    for (std::size_t m = 0; m < per_organ; ++m) {
-      const std::string& metric = options.metrics[m];
-      scores[at * per_organ + m] = {c.run,
-                                    c.case_id,
-                                    c.modality,
-                                    o.organ,
-                                    relation,
-                                    c.grid,
-                                    metric,
-                                    value_of(metric, o, options.policy),
-                                    o.counts.reference > 0};
-    }
-  });
+  return scores_of(c, measure(c, prediction, reference, geometry, options), split, options.metrics,
+                   options.policy);
+}
+
+std::map<EmptyPolicy, std::vector<Score>> score_case_by_policy(const CaseToScore& c,
+                                                               std::span<const std::uint8_t> prediction,
+                                                               std::span<const std::uint8_t> reference,
+                                                               const Geometry& geometry, const Split& split,
+                                                               const ScoringOptions& options) {
+  const auto organs = measure(c, prediction, reference, geometry, options);
+  std::map<EmptyPolicy, std::vector<Score>> scores;
+  for (const EmptyPolicy policy : all_empty_policies())
+    scores[policy] = scores_of(c, organs, split, options.metrics, policy);
   return scores;
 }
 

@@ -2,6 +2,7 @@
 // All scores of one case on one grid, and the sum that chooses the best checkpoint.
 
 #include <cstdint>
+#include <map>
 #include <span>
 #include <string>
 #include <vector>
@@ -40,6 +41,13 @@ struct ScoringOptions {
 std::vector<Score> score_case(const CaseToScore& c, std::span<const std::uint8_t> prediction,
                               std::span<const std::uint8_t> reference, const Geometry& geometry,
                               const Split& split, const ScoringOptions& options);
+
+/// The same under every policy, measured once; options.policy is not read.
+std::map<EmptyPolicy, std::vector<Score>> score_case_by_policy(const CaseToScore& c,
+                                                               std::span<const std::uint8_t> prediction,
+                                                               std::span<const std::uint8_t> reference,
+                                                               const Geometry& geometry, const Split& split,
+                                                               const ScoringOptions& options);
 
 /// For each organ in `organs`: the mean `metric` over the split's validation cases whose task labels it;
 /// summed over the organs. Undefined scores are left out; an organ without a score adds 0. Source: the
