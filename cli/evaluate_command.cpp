@@ -5,11 +5,15 @@
 #include <memory>
 #include <nlohmann/json.hpp>
 #include <string>
+#include <vector>
 
 #include "cli/commands.h"
 #include "core/error.h"
+#include "core/files.h"
+#include "core/parallel.h"
 #include "evaluation/cell_summary.h"
 #include "evaluation/evaluate_folder.h"
+#include "evaluation/surface_distance.h"
 #include "experiments/resources.h"
 
 namespace totum {
@@ -19,7 +23,8 @@ namespace {
 using nlohmann::json;
 
 struct Arguments {
-  std::string labels, predictions, split, out, name = "predictions";
+  std::string labels, predictions, split, out, name = "predictions", label_map, policy = "default";
+  std::vector<std::string> metrics = metric_ids();
   bool allow_missing = false, as_json = false;
 
   [[nodiscard]] std::filesystem::path scores() const { return std::filesystem::path(out) / "scores.csv"; }
@@ -62,9 +67,57 @@ void print_text(const json& summary) {
   fmt::print("{}\n", summary.at("scores").get<std::string>());
 }
 
+FolderOptions folder_options(const Arguments& a) {
+  FolderOptions options;
+  options.run = a.name;
+  options.metrics = a.metrics;
+  options.policy = *parse_empty_policy(a.policy);
+  options.threads = available_cores();
+  if (!a.label_map.empty()) options.label_ids = read_label_ids(a.label_map);
+  return options;
+}
+
+std::vector<std::string> policy_names() {
+  std::vector<std::string> names;
+  for (const EmptyPolicy policy : all_empty_policies()) names.emplace_back(to_string(policy));
+  return names;
+}
+
+// The same predictions under every policy, one line for each metric and policy.
+void write_conventions(const Arguments& a, const ConventionMatrix& matrix) {
+  std::string text = "metric,policy,mean_over_organs,values,not_scored\n";
+  for (const ConventionCell& cell : matrix.cells) {
+    text += fmt::format("{},{},{},{},{}\n", cell.metric, to_string(cell.policy),
+                        cell.mean ? fmt::format("{:.17g}", *cell.mean) : "", cell.values, cell.not_scored);
+  }
+  write_file_atomically(std::filesystem::path(a.out) / "conventions.csv", text);
+}
+
+// How the scores were taken.
+void write_record(const Arguments& a, const FolderScores& result) {
+  json metrics = json::array();
+  for (const std::string& id : a.metrics) {
+    const MetricDescription& metric = *find_metric(id);
+    metrics.push_back({{"id", id},
+                       {"formula", metric.formula},
+                       {"unit", metric.unit},
+                       {"version", metric.version},
+                       {"higher_is_better", metric.higher_is_better}});
+  }
+  const json record{{"name", a.name},
+                    {"policy", a.policy},
+                    {"metrics", metrics},
+                    {"nsd_tolerances_mm", nsd_tolerances_mm()},
+                    {"cases", result.cases},
+                    {"missing", result.missing},
+                    {"without_reference", result.without_reference},
+                    {"organs_without_reference", result.absent_organs}};
+  write_file_atomically(std::filesystem::path(a.out) / "evaluation.json", record.dump(2) + "\n");
+}
+
 void evaluate(const Arguments& a, int& exit_status) {
   const Split split = read_split(a.split.empty() ? split_file("amos22") : std::filesystem::path(a.split));
-  const FolderScores result = evaluate_folder(a.labels, a.predictions, split, a.name);
+  const FolderScores result = evaluate_folder(a.labels, a.predictions, split, folder_options(a));
   const std::string missing = fmt::format("no prediction for {} of {} cases: {}", result.missing.size(),
                                           static_cast<std::int64_t>(result.missing.size()) + result.cases,
                                           fmt::join(result.missing, ", "));
@@ -72,6 +125,8 @@ void evaluate(const Arguments& a, int& exit_status) {
     throw DataError(missing + ". Add them to " + a.predictions + ", or pass --allow-missing", true);
   }
   write_scores(a.scores(), result.scores);
+  write_conventions(a, result.conventions);
+  write_record(a, result);
   const json summary{{"cases", result.cases},
                      {"scores", a.scores().string()},
                      {"cells", cells_of(result)},
@@ -102,6 +157,14 @@ void add_evaluate_command(CLI::App& app, int& exit_status) {
   command->add_option("--split", a->split,
                       "Split that says which organs are labelled in which modality (default: amos22.csv)");
   command->add_option("--out", a->out, "Folder for scores.csv")->required();
+  command->add_option("--label-map", a->label_map,
+                      "JSON that maps the predictions' labels to class indices 0..13 or names of organs");
+  command->add_option("--metrics", a->metrics, "Metrics to take (default: all)")
+      ->check(CLI::IsMember(metric_ids()))
+      ->delimiter(',');
+  command->add_option("--policy", a->policy, "What a missing organ is worth in scores.csv")
+      ->check(CLI::IsMember(policy_names()))
+      ->capture_default_str();
   command->add_option("--name", a->name, "What the column `run` says")->capture_default_str();
   command->add_flag("--allow-missing", a->allow_missing,
                     "Score what is there although predictions are missing");

@@ -143,9 +143,8 @@ Rescoring Rescorer::rescore(const fs::path& run, const std::string& grid) {
       return {result.cases, 0, fmt::format("{}: lies on another grid than its reference", path.string())};
     }
     for (const Score& s : score_case({"", c.case_id, plan.split.task_of(c).modality, grid}, prediction.voxels,
-                                     reference.voxels, plan.split)) {
-      const auto& metrics = plan.metrics;
-      if (std::find(metrics.begin(), metrics.end(), s.metric) != metrics.end()) again.emplace(key_of(s), s);
+                                     reference.voxels, prediction.geometry, plan.split, {plan.metrics})) {
+      again.emplace(key_of(s), s);
     }
     ++result.cases;
   }

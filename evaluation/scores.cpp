@@ -12,6 +12,7 @@
 
 #include "core/error.h"
 #include "core/files.h"
+#include "evaluation/metric.h"
 
 namespace totum {
 
@@ -68,9 +69,12 @@ std::string parse_row(const Row& row, Score& score) {
   score.value = parse_number<double>(row.value);
   if (!score.value || !std::isfinite(*score.value))
     return fmt::format("value is \"{}\"; must be a finite number or empty", row.value);
-  if (row.metric.starts_with("dice") && (*score.value < 0 || *score.value > 1)) {
-    return fmt::format("value is {}; Dice is a fraction in 0..1, not percent", row.value);
-  }
+  const MetricDescription* metric = find_metric(row.metric);
+  if (metric == nullptr) return "";
+  if (metric->unit.empty() && (*score.value < 0 || *score.value > 1))
+    return fmt::format("value is {}; {} is a fraction in 0..1, not percent", row.value, metric->name);
+  if (*score.value < 0)
+    return fmt::format("value is {}; {} in {} is not below 0", row.value, metric->name, metric->unit);
   return "";
 }
 

@@ -24,16 +24,16 @@ struct Score {
   std::int64_t organ = 1;  // class index 1..13
   Relation relation = Relation::intra;
   std::string grid;             // "network" or "native"
-  std::string metric;           // "dice", "dice_published"
-  std::optional<double> value;  // fraction in [0,1] for Dice; nullopt: not scored (organ absent from both)
+  std::string metric;           // an id of evaluation/metric.h, or another program's own
+  std::optional<double> value;  // in the metric's unit; nullopt: not scored (organ absent from both)
   bool in_reference = true;  // is the organ in the reference? See patients_of_cell() for what follows from it
 };
 
 /// scores.csv: header `run,case,modality,organ,relation,grid,metric,in_reference,value`; 17 significant
 /// digits; an undefined value is an empty field; in_reference is 1 or 0, and 1 where another program left the
 /// column out. Written by atomic rename. Reading throws DataError that lists faults by line: NaN and infinite
-/// values, Dice outside [0,1] (percent?), a second value of one (run, case, organ, grid, metric), a case of
-/// two modalities, unknown tokens.
+/// values, fractions outside [0,1] (percent?), distances below 0, a second value of one (run, case, organ,
+/// grid, metric), a case of two modalities, unknown tokens.
 void write_scores(const std::filesystem::path& path, const std::vector<Score>& scores);
 std::vector<Score> read_scores(const std::filesystem::path& path);
 

@@ -39,10 +39,11 @@ std::vector<std::string> evaluate_run(const CasePredictor& predict, const RunRec
     write_label_map(path, prediction);
     files.push_back(std::filesystem::relative(path, folder.path).string());
     if (!wants(config.grids, grid)) return;
-    for (Score& score : score_case({record.name(), image.case_id(), image.modality(), grid},
-                                   prediction.voxels, reference, data.split)) {
-      if (wants(config.metrics, score.metric)) scores.push_back(std::move(score));
-    }
+    const ScoringOptions options{config.metrics, EmptyPolicy::standard,
+                                 static_cast<int>(record.preset.threads)};
+    const auto of_case = score_case({record.name(), image.case_id(), image.modality(), grid},
+                                    prediction.voxels, reference, prediction.geometry, data.split, options);
+    scores.insert(scores.end(), of_case.begin(), of_case.end());
   };
   std::int64_t done = 0;
   for (const SplitCase& c : cases) {

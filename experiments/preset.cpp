@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "core/error.h"
+#include "evaluation/metric.h"
 #include "experiments/registry.h"
 #include "experiments/resources.h"
 
@@ -58,8 +59,9 @@ ScheduleConfig read_schedule(JsonReader json) {
 
 EvaluationConfig read_evaluation(JsonReader json) {
   EvaluationConfig config;
+  config.metrics = metric_ids();  // a preset that names none has them all
   json.optional("grids", config.grids, one_of({"network", "native"}));
-  json.optional("metrics", config.metrics, one_of({"dice", "dice_published"}));
+  json.optional("metrics", config.metrics, OneOf{metric_ids()});
   if (config.grids.empty()) json.fail("grids", "must name at least one grid");
   if (config.metrics.empty()) json.fail("metrics", "must name at least one metric");
   json.optional("dice", config.dice, one_of({"dice", "dice_published"}));

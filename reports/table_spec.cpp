@@ -7,6 +7,7 @@
 #include <set>
 
 #include "core/error.h"
+#include "evaluation/metric.h"
 
 namespace totum {
 
@@ -144,7 +145,7 @@ TableSpec read_table_spec(JsonReader json) {
   if (!is_plain(table.name)) json.fail("name", std::string(kPlainWords) + ", since it names files");
   json.optional("title", table.title);
   json.optional("paper_table", table.paper_table, between(0, 2));
-  json.optional("metric", table.metric, one_of({"dice", "dice_published"}));
+  json.optional("metric", table.metric, OneOf{metric_ids()});
   json.optional("grid", table.grid, one_of({"network", "native"}));
   read_entries(json, table);
   read_cells(json, table);

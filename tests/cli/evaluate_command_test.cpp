@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <fstream>
 #include <nlohmann/json.hpp>
 
 #include "cli/commands.h"
@@ -98,6 +99,22 @@ TEST_F(EvaluateCommandTest, WritesNothingWhereGeometriesDiffer) {
   EXPECT_NE(exit_status_, 0);
   EXPECT_THAT(error_, HasSubstr("has another size, spacing, origin or direction"));
   EXPECT_FALSE(std::filesystem::exists(at("out")));
+}
+
+TEST_F(EvaluateCommandTest, TakesMetricsAndAPolicyAndSaysThem) {
+  call({"--metrics", "dice,hd95", "--policy", "nnunet"});
+  EXPECT_EQ(exit_status_, 0) << error_;
+  EXPECT_EQ(read_scores(at("out/scores.csv")).size(), 26U);
+  const auto record = nlohmann::json::parse(std::ifstream(at("out/evaluation.json")));
+  EXPECT_EQ(record.at("policy"), "nnunet");
+  EXPECT_EQ(record.at("metrics").at(1).at("id"), "hd95");
+  EXPECT_EQ(record.at("metrics").at(1).at("higher_is_better"), false);
+  EXPECT_EQ(record.at("organs_without_reference").size(), 11U);
+  std::ifstream conventions(at("out/conventions.csv"));
+  std::string line;
+  int lines = 0;
+  while (std::getline(conventions, line)) ++lines;
+  EXPECT_EQ(lines, 1 + 2 * 6);
 }
 
 }  // namespace

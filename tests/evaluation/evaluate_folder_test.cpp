@@ -3,6 +3,8 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <cmath>
+
 #include "core/error.h"
 #include "core/files.h"
 #include "data/nifti.h"
@@ -26,7 +28,7 @@ class EvaluateFolderTest : public testing::Test {
     write_label_map(folder_.path() / name, {geometry, std::move(voxels)});
   }
   FolderScores evaluate() const {
-    return evaluate_folder(folder_.path() / "labels", folder_.path() / "predictions", split_, "theirs");
+    return evaluate_folder(folder_.path() / "labels", folder_.path() / "predictions", split_, options_);
   }
   std::string error() const {
     try {
@@ -37,6 +39,12 @@ class EvaluateFolderTest : public testing::Test {
     return "";
   }
   TemporaryFolder folder_;
+  FolderOptions options_ = [] {
+    FolderOptions options;
+    options.run = "theirs";
+    options.metrics = {"dice", "dice_published"};
+    return options;
+  }();
   Split split_ = read_split(TOTUM_SOURCE_DIR "/data_splits/amos22.csv");
 };
 
@@ -94,6 +102,43 @@ TEST_F(EvaluateFolderTest, RefusesEmptyAndMissingFolders) {
   EXPECT_THAT(error(), HasSubstr("holds no label map"));
   std::filesystem::remove(folder_.path() / "predictions");
   EXPECT_THAT(error(), HasSubstr("there is no such folder"));
+}
+
+TEST_F(EvaluateFolderTest, ReadsAnotherProgramsLabelsThroughAMap) {
+  Geometry geometry;
+  geometry.size_xyz = {4, 1, 1};
+  write_image(folder_.path() / "predictions/amos_0001.nii.gz", {geometry, {52, 0, 104, 7}});
+  write_file_atomically(folder_.path() / "map.json", R"({"52": 1, "104": "liver", "7": 0})");
+  options_.label_ids = read_label_ids(folder_.path() / "map.json");
+  const FolderScores result = evaluate();
+  EXPECT_DOUBLE_EQ(*result.scores[0].value, 2.0 / 3);
+  EXPECT_EQ(result.scores[10].value, 1.0);  // the liver
+  options_.label_ids.erase(7);
+  EXPECT_THAT(error(), HasSubstr("holds labels that the label map doesn't name: 7"));
+}
+
+TEST_F(EvaluateFolderTest, RefusesLabelMapsThatSayNothing) {
+  const auto path = folder_.path() / "map.json";
+  for (const char* text : {"[]", "{}", R"({"spleen": 1})", R"({"1": 14})", R"({"1": "splen"})", R"({"0": 3})",
+                           R"({"1": 1.5})", R"({"1": 2, "01": 3})"}) {
+    write_file_atomically(path, text);
+    EXPECT_THROW(read_label_ids(path), ConfigError) << text;
+  }
+}
+
+TEST_F(EvaluateFolderTest, CountsOrgansThatNoCaseHasAndScoresUnderEveryPolicy) {
+  const FolderScores result = evaluate();
+  EXPECT_EQ(result.absent_organs.size(), 11U);  // all but 1 and 6
+  EXPECT_EQ(result.conventions.cells.size(), 2 * all_empty_policies().size());
+  options_.policy = EmptyPolicy::metrics_reloaded;
+  EXPECT_EQ(evaluate().scores[2].value, 1.0);  // organ 2 is in neither map
+}
+
+TEST_F(EvaluateFolderTest, RefusesVoxelsThatAreNotANumber) {
+  Geometry geometry;
+  geometry.size_xyz = {4, 1, 1};
+  write_image(folder_.path() / "predictions/amos_0001.nii.gz", {geometry, {1, 0, std::nanf(""), 0}});
+  EXPECT_NE(error(), "");
 }
 
 }  // namespace

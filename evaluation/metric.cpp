@@ -1,0 +1,52 @@
+#include "evaluation/metric.h"
+
+#include <algorithm>
+
+namespace totum {
+
+const std::vector<MetricDescription>& all_metrics() {
+  static const std::vector<MetricDescription> metrics{
+      {"dice", "Dice", "2|P∩R| / (|P|+|R|)", ""},
+      {"dice_published", "Dice as published", "2|P∩R| / (|P|+|R|+1)", ""},
+      {"iou", "IoU", "|P∩R| / |P∪R|", ""},
+      {"sensitivity", "sensitivity", "|P∩R| / |R|", ""},
+      {"precision", "precision", "|P∩R| / |P|", ""},
+      {"volume_error_ml", "volume error", "||P|-|R|| · voxel volume", "ml", 1, false},
+      {"nsd", "NSD", "(|{p∈S(P): d(p,S(R))≤t}| + |{r∈S(R): d(r,S(P))≤t}|) / (|S(P)|+|S(R)|)", "", 1, true,
+       true},
+      {"hd95", "HD95", "max(q95{d(p,S(R))}, q95{d(r,S(P))}), q95 with linear interpolation", "mm", 1, false,
+       true},
+      {"assd", "ASSD", "(Σ d(p,S(R)) + Σ d(r,S(P))) / (|S(P)|+|S(R)|)", "mm", 1, false, true},
+  };
+  return metrics;
+}
+
+std::vector<std::string> metric_ids() {
+  std::vector<std::string> ids;
+  for (const MetricDescription& metric : all_metrics()) ids.emplace_back(metric.id);
+  return ids;
+}
+
+const MetricDescription* find_metric(std::string_view id) {
+  const auto& metrics = all_metrics();
+  const auto found = std::find_if(metrics.begin(), metrics.end(),
+                                  [&](const MetricDescription& metric) { return metric.id == id; });
+  return found == metrics.end() ? nullptr : &*found;
+}
+
+std::string metric_name(std::string_view id) {
+  const MetricDescription* metric = find_metric(id);
+  return std::string(metric == nullptr ? id : metric->name);
+}
+
+bool higher_is_better(std::string_view id) {
+  const MetricDescription* metric = find_metric(id);
+  return metric == nullptr || metric->higher_is_better;
+}
+
+bool is_fraction(std::string_view id) {
+  const MetricDescription* metric = find_metric(id);
+  return metric == nullptr || metric->unit.empty();
+}
+
+}  // namespace totum
