@@ -144,7 +144,7 @@ void add_compare_command(CLI::App& app, int&) {
     fmt::print("{}\n", render_text_table(table));
     for (const auto& test : table.at("tests").at("results"))
       fmt::print("{}\n", test.at("sentence").get<std::string>());
-    fmt::print("{}\n", (fs::path(a->out) / "report.md").string());
+    fmt::print("{}\n", (fs::path(a->out) / "report.html").string());
   });
 }
 

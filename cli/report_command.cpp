@@ -20,7 +20,8 @@ void add_report_command(CLI::App& app, int& exit_status) {
   auto* command = app.add_subcommand("report", "Make the report of stored runs (OUT/runs/PRESET)");
   command->add_option("RUNS", arguments->runs, "Folder with the runs, one folder for each method")
       ->required();
-  command->add_option("--out", arguments->out, "Folder for report.json, report.md, tables/")->required();
+  command->add_option("--out", arguments->out, "Folder for report.json, report.html, report.md, tables/")
+      ->required();
   command->add_option("--tables", arguments->tables, "Tables to make (default: table1,table2)")
       ->delimiter(',');
   command->callback([arguments, &exit_status] {
@@ -29,7 +30,7 @@ void add_report_command(CLI::App& app, int& exit_status) {
     write_report(arguments->out, report);
     fmt::print("{}\n\n", report.at("size").get<std::string>());
     for (const auto& table : report.at("tables")) fmt::print("{}\n", render_text_table(table));
-    fmt::print("{}\n", (std::filesystem::path(arguments->out) / "report.md").string());
+    fmt::print("{}\n", (std::filesystem::path(arguments->out) / "report.html").string());
     for (const auto& failure : report.at("failures")) {
       fmt::print(stderr, "totum: {}: {}\n", failure.at("folder").get<std::string>(),
                  failure.at("reason").get<std::string>());

@@ -121,7 +121,7 @@ int report(const ReproduceResult& result, const std::vector<TableSpec>& tables, 
         fmt::print("{}\n", test.at("sentence").get<std::string>());
       fmt::print("\n");
     }
-    fmt::print("report: {}\n", (folder / "report.md").string());
+    fmt::print("report: {}\n", (folder / "report.html").string());
   }
   int failed = 0;
   for (const RunOutcome& outcome : result.outcomes) {

@@ -20,7 +20,7 @@
   };
   const escaped = text => String(text).replace(/&/g, '&amp;').replace(/</g, '&lt;').replace(/>/g, '&gt;');
   const isNumber = value => typeof value === 'number' && Number.isFinite(value);
-  const percent = value => isNumber(value) ? (100 * value).toFixed(1) : '–';
+  const percent = value => isNumber(value) ? (100 * value).toFixed(1).replace(/^-0\.0$/, '0.0') : '–';
   const points = value => isNumber(value) ? 100 * value : null;
   const pText = p => !isNumber(p) ? '–' : p < 0.001 ? '< 0.001' : p.toFixed(3);
   const labelOf = (table, id) => (table.entries.find(e => e.id === id) || {label: id}).label;
@@ -98,7 +98,7 @@
   // draw() gives {traces, layout}; it is asked again when the colour scheme changes or the reader chooses.
   function addFigure(parent, name, caption, draw) {
     const figure = element('figure');
-    const place = element('div', null, {class: 'figure', role: 'img', 'aria-label': caption});
+    const place = element('div', null, {class: 'figure', role: 'group', 'aria-label': caption});
     figure.append(place, element('figcaption', caption));
     parent.append(figure);
     const redraw = () => {
@@ -137,9 +137,9 @@
     const compared = new Set(table.entries.filter(e => e.compared).map(e => e.id));
     const kinds = {};
     cells.forEach(cell => {
-      const means = [...new Set(table.values.filter(v => v.cell === cell.id && compared.has(v.entry) && isNumber(v.mean))
-        .map(v => v.mean))].sort((a, b) => b - a);
-      kinds[cell.id] = mean => mean === means[0] ? 'best' : means.length > 2 && mean === means[1] ? 'second' : '';
+      const all = table.values.filter(v => v.cell === cell.id && compared.has(v.entry) && isNumber(v.mean)).map(v => v.mean);
+      const means = [...new Set(all)].sort((a, b) => b - a);  // one of one is not the best, two of two not the second
+      kinds[cell.id] = mean => all.length > 1 && mean === means[0] ? 'best' : all.length > 2 && mean === means[1] ? 'second' : '';
     });
     const rows = table.entries.map(entry => [{text: shownLabel(table, entry), value: entry.label}].concat(cells.map(cell => {
       const value = table.values.find(v => v.cell === cell.id && v.entry === entry.id) || {};
@@ -317,7 +317,7 @@
     const part = section('provenance', 'Provenance');
     const from = report.provenance;
     part.append(element('p', `totum ${from.totum}; made ${report.times.created_at}; ${report.resampling.resamples} bootstrap resamples with seed ` +
-      `${report.resampling.seed}. "totum verify" recomputes every number of report.json, from which this page is made.`));
+      `${report.resampling.seed}. "totum verify" recomputes every table of report.json, from which this page is made, but not the training curves.`));
     const short = hash => hash ? {text: hash.slice(0, 12), title: hash} : '–';
     addTable(part, 'Runs; the first twelve digits of each SHA-256', ['Run', 'State', 'Device', 'Parameters', 'Patches', 'Scores', 'Weights', 'Configuration', 'Data', 'Split'],
       from.runs.map(r => [r.folder, r.state, r.device || '–', isNumber(r.parameters) ? r.parameters : null, isNumber(r.patches) ? r.patches : null,
