@@ -9,6 +9,7 @@
 #include "cli/commands.h"
 #include "cli/report_arguments.h"
 #include "core/error.h"
+#include "evaluation/metric.h"
 #include "reports/render.h"
 #include "reports/report.h"
 
@@ -125,7 +126,7 @@ void add_compare_command(CLI::App& app, int&) {
   command->add_option("--reference", a->reference,
                       "Name that the others are compared with (default: the first)");
   command->add_option("--metric", a->metric, "Metric to compare")
-      ->check(CLI::IsMember({"dice", "dice_published"}))
+      ->check(CLI::IsMember(metric_ids()))
       ->capture_default_str();
   command->add_option("--grid", a->grid, "Grid of the scores")
       ->check(CLI::IsMember({"native", "network"}))

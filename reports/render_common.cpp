@@ -2,11 +2,17 @@
 
 #include <fmt/format.h>
 
-#include <algorithm>
+#include "evaluation/metric.h"
 
 namespace totum::render {
 
 using nlohmann::json;
+
+namespace {
+
+std::string metric_of(const json& table) { return table.at("metric"); }
+
+}  // namespace
 
 std::vector<json> shown_cells(const json& table) {
   std::vector<json> cells;
@@ -64,6 +70,33 @@ std::string percent(double fraction) {
   return text == "-0.0" ? "0.0" : text;
 }
 
+std::string percent(const json& table, double value) {
+  return is_fraction(metric_of(table)) ? percent(value) : fmt::format("{:.2f}", value);
+}
+
+std::string interval_text(const json& table, const json& interval) {
+  if (interval.is_null()) return "–";
+  return fmt::format("{} to {}", percent(table, interval[0]), percent(table, interval[1]));
+}
+
+std::string mean_and_sd(const json& table, const json& value) {
+  const std::string mean = percent(table, value.at("mean"));
+  return value.at("sd").is_null() ? mean : mean + " ± " + percent(table, value.at("sd"));
+}
+
+std::string metric_with_unit(const json& table) {
+  return fmt::format("{} in {}", metric_name(metric_of(table)),
+                     is_fraction(metric_of(table)) ? "percent" : find_metric(metric_of(table))->unit);
+}
+
+std::string points(const json& table) {
+  const std::string id = metric_of(table);
+  return is_fraction(id) ? fmt::format("{} points", metric_name(id))
+                         : fmt::format("{} of {}", find_metric(id)->unit, metric_name(id));
+}
+
+std::string best_is(const json& table) { return higher_is_better(metric_of(table)) ? "highest" : "lowest"; }
+
 std::string interval_text(const json& interval) {
   if (interval.is_null()) return "–";
   return fmt::format("{} to {}", percent(interval[0]), percent(interval[1]));
@@ -84,7 +117,9 @@ bool is_best(const json& table, const std::string& cell, const std::string& entr
   for (const json& other : table.at("values")) {
     if (other.at("cell") != cell || !has_mean(other)) continue;
     if (!entry_of(table, other.at("entry")).at("compared").get<bool>()) continue;
-    best = count++ == 0 ? other.at("mean").get<double>() : std::max(best, other.at("mean").get<double>());
+    const double mean = other.at("mean");
+    const bool is_better = higher_is_better(metric_of(table)) ? mean > best : mean < best;
+    if (count++ == 0 || is_better) best = mean;
   }
   return count > 1 && value.at("mean").get<double>() == best;
 }

@@ -23,6 +23,15 @@ bool is_marked(const nlohmann::json& entry);
 std::vector<std::string> footnotes(const nlohmann::json& table);
 /// "58.3": a fraction as percent with one decimal.
 std::string percent(double fraction);
+/// The same for a value of the table's metric: percent of a fraction, else its own unit with two decimals.
+std::string percent(const nlohmann::json& table, double value);
+std::string interval_text(const nlohmann::json& table, const nlohmann::json& interval);
+std::string mean_and_sd(const nlohmann::json& table, const nlohmann::json& value);
+/// "Dice in percent", "HD95 in mm", and what a difference of it is counted in: "Dice points", "mm of HD95".
+std::string metric_with_unit(const nlohmann::json& table);
+std::string points(const nlohmann::json& table);
+/// "highest" or "lowest", whichever is better.
+std::string best_is(const nlohmann::json& table);
 /// "56.0 to 60.1"; "–" if there is none, since there are fewer than two patients.
 std::string interval_text(const nlohmann::json& interval);
 /// "58.3 ± 4.1"; the mean alone where a single value has no deviation.

@@ -74,11 +74,11 @@ std::string cell_text(const json& table, const std::string& cell, const std::str
   const json value = value_of(table, cell, entry);
   std::string text = "--";
   if (has_mean(value)) {
-    std::string number = percent(value.at("mean"));
+    std::string number = percent(table, value.at("mean"));
     if (is_best(table, cell, entry)) number = "\\mathbf{" + number + "}";
     const json& sd = value.at("sd");
     text = fmt::format("${}{}{}$", number, is_significant(table, cell, entry) ? "^{*}" : "",
-                       sd.is_null() ? "" : " \\pm " + percent(sd));
+                       sd.is_null() ? "" : " \\pm " + percent(table, sd));
   }
   if (!value.is_null() && value.contains("paper") && value.at("paper").contains("mean")) {
     text += fmt::format(" [{}]", percent(value.at("paper").at("mean")));
@@ -92,12 +92,13 @@ std::string caption(const json& report, const json& table) {
   std::string remarks;
   for (const std::string& note : footnotes(table)) remarks += " $^\\dagger$ " + escaped(note);
   return fmt::format(
-      "{}. Dice in percent, mean $\\pm$ standard deviation over all (case, organ) pairs, as in the paper; "
-      "bold: highest of these means (rankings go by the mean over organs instead); $^*$: significantly "
+      "{}. {}, mean $\\pm$ standard deviation over all (case, organ) pairs, as in the paper; "
+      "bold: {} of these means (rankings go by the mean over organs instead); $^*$: significantly "
       "different from {} (Wilcoxon signed-rank, {}-adjusted, level {:g}){}. {}.{}",
-      escaped(table.at("title")), escaped(label_of(table, "entries", tests.at("reference"))),
-      correction_name(table), tests.at("alpha").get<double>(),
-      has_paper ? "; in brackets the paper's mean" : "", escaped(report.at("size")), remarks);
+      escaped(table.at("title")), metric_with_unit(table), best_is(table),
+      escaped(label_of(table, "entries", tests.at("reference"))), correction_name(table),
+      tests.at("alpha").get<double>(), has_paper ? "; in brackets the paper's mean" : "",
+      escaped(report.at("size")), remarks);
 }
 
 // A table of the tests, for the document.
@@ -111,19 +112,20 @@ std::string test_table(const json& report, const json& table) {
   for (const json& test : tests.at("results")) {
     const json& bca = test.at("bca95");
     const std::string interval =
-        bca.is_null() ? "--" : fmt::format("${}$ to ${}$", percent(bca[0]), percent(bca[1]));
+        bca.is_null() ? "--" : fmt::format("${}$ to ${}$", percent(table, bca[0]), percent(table, bca[1]));
     text += fmt::format("{} & {} & {} & ${}$ ({}) & ${}$ & ${}$ & {} \\\\\n",
                         escaped(label_of(table, "cells", test.at("cell"))),
                         escaped(label_of(table, "entries", test.at("entry"))), test.at("pairs").dump(),
-                        percent(test.at("mean_difference")), interval, p_text(test.at("p")),
+                        percent(table, test.at("mean_difference")), interval, p_text(test.at("p")),
                         p_text(test.at("p_adjusted")), test.at("verdict").get<std::string>());
   }
-  return text + fmt::format(
-                    "\\bottomrule\n\\end{{tabular}}\n\\caption{{Tests of {}: {} against the others, in Dice "
-                    "points; {}; "
-                    "{}. {}.}}\n\\end{{table}}\n",
-                    escaped(table.at("name")), escaped(label_of(table, "entries", tests.at("reference"))),
-                    escaped(tests.at("pairs_note")), escaped(tests.at("family")), escaped(report.at("size")));
+  return text +
+         fmt::format(
+             "\\bottomrule\n\\end{{tabular}}\n\\caption{{Tests of {}: {} against the others, in {}; {}; "
+             "{}. {}.}}\n\\end{{table}}\n",
+             escaped(table.at("name")), escaped(label_of(table, "entries", tests.at("reference"))),
+             points(table), escaped(tests.at("pairs_note")), escaped(tests.at("family")),
+             escaped(report.at("size")));
 }
 
 std::string itemised(const std::vector<std::string>& items) {

@@ -44,7 +44,7 @@ std::string header(const std::vector<std::string>& fields) {
 std::string cell_text(const json& table, const std::string& cell, const std::string& entry) {
   const json value = value_of(table, cell, entry);
   if (!has_mean(value)) return "–";
-  std::string text = mean_and_sd(value);
+  std::string text = mean_and_sd(table, value);
   if (is_best(table, cell, entry)) text = "**" + text + "**";
   return text + (is_significant(table, cell, entry) ? "\\*" : "");
 }
@@ -86,16 +86,16 @@ std::string organ_mean_table(const json& table) {
     std::vector<std::string> fields{plain(entry.at("label"))};
     for (const json& cell : cells) {
       const json value = value_of(table, cell.at("id"), entry.at("id"));
-      fields.push_back(has_mean(value) ? percent(value.at("mean_over_organs")) : "–");
+      fields.push_back(has_mean(value) ? percent(table, value.at("mean_over_organs")) : "–");
     }
     text += row(fields);
   }
   return text;
 }
 
-std::vector<std::string> interval_row(const json& value) {
+std::vector<std::string> interval_row(const json& table, const json& value) {
   const auto with_interval = [&](const char* mean, const char* interval) {
-    return fmt::format("{} ({})", percent(value.at(mean)), interval_text(value.at(interval)));
+    return fmt::format("{} ({})", percent(table, value.at(mean)), interval_text(table, value.at(interval)));
   };
   return {value.at("patients").dump(),
           value.at("values").dump(),
@@ -103,8 +103,8 @@ std::vector<std::string> interval_row(const json& value) {
           value.at("hallucinations").dump(),
           with_interval("mean", "bca95"),
           with_interval("mean_over_organs", "bca95_over_organs"),
-          interval_text(value.at("t95")),
-          value.contains("sd_over_seeds") ? percent(value.at("sd_over_seeds")) : ""};
+          interval_text(table, value.at("t95")),
+          value.contains("sd_over_seeds") ? percent(table, value.at("sd_over_seeds")) : ""};
 }
 
 std::string interval_table(const json& table) {
@@ -116,7 +116,7 @@ std::string interval_table(const json& table) {
       const json value = value_of(table, cell.at("id"), entry.at("id"));
       std::vector<std::string> fields{plain(cell.at("label")), row_label(entry)};
       const std::vector<std::string> numbers =
-          has_mean(value) ? interval_row(value)
+          has_mean(value) ? interval_row(table, value)
                           : std::vector<std::string>{value.at("why"), "", "", "", "", "", "", ""};
       fields.insert(fields.end(), numbers.begin(), numbers.end());
       fields.push_back(plain(paper_verdict(value)));
@@ -132,8 +132,9 @@ std::string test_table(const json& table) {
   for (const json& test : table.at("tests").at("results")) {
     text += row({plain(label_of(table, "cells", test.at("cell"))),
                  plain(label_of(table, "entries", test.at("entry"))), test.at("pairs").dump(),
-                 fmt::format("{} ({})", percent(test.at("mean_difference")), interval_text(test.at("bca95"))),
-                 percent(test.at("hodges_lehmann")),
+                 fmt::format("{} ({})", percent(table, test.at("mean_difference")),
+                             interval_text(table, test.at("bca95"))),
+                 percent(table, test.at("hodges_lehmann")),
                  fmt::format("{:.2f}", test.at("rank_biserial").get<double>()),
                  fmt::format("{}/{}/{}", test.at("wins").dump(), test.at("ties_in_outcome").dump(),
                              test.at("losses").dump()),
@@ -170,7 +171,7 @@ std::string ranking_table(const json& table) {
       for (const json& place : ranking.at(scheme)) {
         const double value = place.at("value");
         parts.push_back(fmt::format("{} ({})", plain(label_of(table, "entries", place.at("entry"))),
-                                    is_rank ? fmt::format("{:.2f}", value) : percent(value)));
+                                    is_rank ? fmt::format("{:.2f}", value) : percent(table, value)));
       }
       return fmt::format("{}", fmt::join(parts, ", "));
     };
@@ -195,7 +196,7 @@ std::string organ_table(const json& table) {
                                     std::get<2>(key), first.at("patients").dump()};
     for (const json& entry : table.at("entries")) {
       const auto found = by_entry.find(entry.at("id"));
-      fields.push_back(found == by_entry.end() ? "–" : percent(found->second->at("mean")));
+      fields.push_back(found == by_entry.end() ? "–" : percent(table, found->second->at("mean")));
     }
     text += row(fields);
   }
@@ -204,13 +205,13 @@ std::string organ_table(const json& table) {
 
 std::string table_section(const json& report, const json& table) {
   std::string text = fmt::format(
-      "\n## {0}: {1}\n\n_{2}_\n\n{3} in percent on the {4} grid, **pooled mean** ± standard deviation over "
-      "all (case, organ) pairs, the paper's estimator; bold: highest pooled mean; \\*: significantly "
+      "\n## {0}: {1}\n\n_{2}_\n\n{3} on the {4} grid, **pooled mean** ± standard deviation over "
+      "all (case, organ) pairs, the paper's estimator; bold: {6} pooled mean; \\*: significantly "
       "different "
       "from {5} after correction.\n\n",
-      plain(table.at("name")), plain(table.at("title")), plain(report.at("size")),
-      table.at("metric") == "dice" ? "Dice" : plain(table.at("metric")), table.at("grid").get<std::string>(),
-      plain(label_of(table, "entries", table.at("tests").at("reference"))));
+      plain(table.at("name")), plain(table.at("title")), plain(report.at("size")), metric_with_unit(table),
+      table.at("grid").get<std::string>(),
+      plain(label_of(table, "entries", table.at("tests").at("reference"))), best_is(table));
   text += value_table(table) + "\n";
   for (const std::string& note : footnotes(table)) text += "- † " + plain(note) + "\n";
   text +=

@@ -15,7 +15,7 @@ using namespace render;
 std::string cell_text(const json& table, const std::string& cell, const std::string& entry) {
   const json value = value_of(table, cell, entry);
   if (!has_mean(value)) return "–";
-  return mean_and_sd(value) + (is_significant(table, cell, entry) ? "*" : " ");
+  return mean_and_sd(table, value) + (is_significant(table, cell, entry) ? "*" : " ");
 }
 
 std::string row_label(const json& entry) {
@@ -40,10 +40,10 @@ std::string render_text_table(const json& table) {
     text += "\n";
   }
   text += fmt::format(
-      "Dice in percent, mean ± sd over all (case, organ) pairs, as in the paper; *: significantly different "
+      "{}, mean ± sd over all (case, organ) pairs, as in the paper; *: significantly different "
       "from "
       "{}\n",
-      label_of(table, "entries", table.at("tests").at("reference")));
+      metric_with_unit(table), label_of(table, "entries", table.at("tests").at("reference")));
   for (const std::string& note : footnotes(table)) text += fmt::format("† {}\n", note);
   return text;
 }

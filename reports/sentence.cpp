@@ -4,6 +4,8 @@
 
 #include <cmath>
 
+#include "evaluation/metric.h"
+
 namespace totum {
 
 namespace {
@@ -11,23 +13,33 @@ namespace {
 // "= 0.031", "< 0.001"
 std::string equal_to(const std::string& p) { return p.starts_with('<') ? p : "= " + p; }
 
-std::string interval_text(const nlohmann::json& bca) {
-  if (bca.is_null()) return "no CI of the difference from fewer than two patients";
-  return fmt::format("95 % CI of the difference {:.1f} to {:.1f}", 100 * bca[0].get<double>(),
-                     100 * bca[1].get<double>());
+// Fractions are told in points of a percent, other metrics in their unit.
+double scale_of(const std::string& metric) { return is_fraction(metric) ? 100 : 1; }
+std::string unit_of(const std::string& metric) {
+  return is_fraction(metric) ? "points" : std::string(find_metric(metric)->unit);
 }
 
-std::string conclusion(const nlohmann::json& test, double alpha, double margin) {
+std::string interval_text(const nlohmann::json& bca, double scale) {
+  if (bca.is_null()) return "no CI of the difference from fewer than two patients";
+  return fmt::format("95 % CI of the difference {:.1f} to {:.1f}", scale * bca[0].get<double>(),
+                     scale * bca[1].get<double>());
+}
+
+std::string conclusion(const nlohmann::json& test, const TableSpec& table) {
+  const double alpha = table.tests.alpha;
   const std::string verdict = test.at("verdict");
   if (verdict == "better" || verdict == "worse") {
-    const bool mean_is_higher = test.at("mean_difference").get<double>() >= 0;
+    const double difference = test.at("mean_difference");
+    const bool mean_is_better = higher_is_better(table.metric) ? difference >= 0 : difference <= 0;
     return fmt::format(
         "significantly {} at {:g}{}", verdict, alpha,
-        mean_is_higher == (verdict == "better") ? "" : " by ranks, although the means point the other way");
+        mean_is_better == (verdict == "better") ? "" : " by ranks, although the means point the other way");
   }
   if (verdict == "equivalent") {
-    return fmt::format("equivalent within {:g} Dice points (two one-sided t tests, adjusted p {})",
-                       100 * margin, equal_to(p_text(test.at("p_equivalence_adjusted"))));
+    return fmt::format("equivalent within {:g} {}{} (two one-sided t tests, adjusted p {})",
+                       scale_of(table.metric) * table.tests.equivalence_margin,
+                       is_fraction(table.metric) ? metric_name(table.metric) + " " : "",
+                       unit_of(table.metric), equal_to(p_text(test.at("p_equivalence_adjusted"))));
   }
   if (verdict == "unreachable") {
     return fmt::format("not decidable: {} pairs can't give less than p = {} after correction",
@@ -37,9 +49,9 @@ std::string conclusion(const nlohmann::json& test, double alpha, double margin) 
 }
 
 // "higher by 2.1 points than", "within 0.1 points of"
-std::string relation(double points) {
-  if (std::abs(points) < 0.05) return "within 0.1 points of";
-  return fmt::format("{} by {:.1f} points than", points > 0 ? "higher" : "lower", std::abs(points));
+std::string relation(double points, const std::string& unit) {
+  if (std::abs(points) < 0.05) return fmt::format("within 0.1 {} of", unit);
+  return fmt::format("{} by {:.1f} {} than", points > 0 ? "higher" : "lower", std::abs(points), unit);
 }
 
 }  // namespace
@@ -53,15 +65,17 @@ std::string comparison_sentence(const nlohmann::json& test, const std::string& r
                                 const std::string& other, const std::string& cell, const TableSpec& table) {
   const std::string pairs =
       table.tests.pairs == "pooled" ? "(case, organ) pairs, which are not independent" : "cases";
+  const double scale = scale_of(table.metric);
   return fmt::format(
-      "{}, {} {}: the Dice of {} was {} that of {} ({}; Wilcoxon signed-rank, {}-adjusted p {}; {} wins, {} "
+      "{}, {} {}: the {} of {} was {} that of {} ({}; Wilcoxon signed-rank, {}-adjusted p {}; {} wins, {} "
       "ties, {} losses); {}.",
-      cell, test.at("pairs").get<std::int64_t>(), pairs, reference,
-      relation(100 * test.at("mean_difference").get<double>()), other, interval_text(test.at("bca95")),
+      cell, test.at("pairs").get<std::int64_t>(), pairs, metric_name(table.metric), reference,
+      relation(scale * test.at("mean_difference").get<double>(), unit_of(table.metric)), other,
+      interval_text(test.at("bca95"), scale),
       table.tests.correction == "holm" ? "Holm" : "Benjamini-Hochberg",
       equal_to(p_text(test.at("p_adjusted"))), test.at("wins").get<std::int64_t>(),
       test.at("ties_in_outcome").get<std::int64_t>(), test.at("losses").get<std::int64_t>(),
-      conclusion(test, table.tests.alpha, table.tests.equivalence_margin));
+      conclusion(test, table));
 }
 
 }  // namespace totum

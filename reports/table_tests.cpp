@@ -9,6 +9,7 @@
 #include "core/random.h"
 #include "evaluation/comparison.h"
 #include "evaluation/corrections.h"
+#include "evaluation/metric.h"
 #include "reports/sentence.h"
 
 namespace totum {
@@ -126,6 +127,14 @@ json numbers_of(const PairedComparison& c) {
           {"losses", c.count.losses}};
 }
 
+// Differences are those of the metric; "better" and "worse" speak of the method.
+Verdict verdict_of(const PairedComparison& comparison, const AdjustedP& adjusted, const TableSpec& table) {
+  const Verdict verdict = judge(comparison, adjusted, table.tests.alpha);
+  if (higher_is_better(table.metric)) return verdict;
+  if (verdict == Verdict::better) return Verdict::worse;
+  return verdict == Verdict::worse ? Verdict::better : verdict;
+}
+
 json test_json(const TableContext& context, const MadeTest& made, const AdjustedP& adjusted) {
   const TableSpec& table = context.table;
   json out = numbers_of(made.comparison);
@@ -135,7 +144,8 @@ json test_json(const TableContext& context, const MadeTest& made, const Adjusted
   out["smallest_p_adjusted"] = adjusted.smallest;
   out["p_equivalence_adjusted"] = adjusted.equivalence;
   out["reachable"] = adjusted.smallest < table.tests.alpha;
-  out["verdict"] = to_string(judge(made.comparison, adjusted, table.tests.alpha));
+  if (!higher_is_better(table.metric)) std::swap(out["wins"], out["losses"]);
+  out["verdict"] = to_string(verdict_of(made.comparison, adjusted, table));
   out["sentence"] = comparison_sentence(out, context.label_of(table.tests.reference), made.entry->label,
                                         made.cell->label, table);
   return out;

@@ -9,6 +9,7 @@
 #include <set>
 
 #include "core/random.h"
+#include "evaluation/metric.h"
 #include "evaluation/ranking.h"
 
 namespace totum {
@@ -115,6 +116,7 @@ std::string obstacle_to_paper(const std::vector<const ReportRun*>& runs) {
 json paper_value(const TableContext& context, const TableCell& cell, const TableEntry& entry,
                  const std::optional<CellSummary>& summary) {
   const int number = context.table.paper_table;
+  if (!context.table.metric.starts_with("dice")) return nullptr;  // the paper's numbers are Dice
   if (number == 0 || entry.paper_method.empty() || cell.paper_test_modality.empty()) return nullptr;
   const auto published = context.published.find(number, cell, entry.paper_method);
   if (!published) return nullptr;
@@ -200,7 +202,7 @@ json ranking_by_mean(const TableContext& context, const TableCell& cell, const j
         order.emplace_back(value.at("mean_over_organs").get<double>(), entry.id);
     }
   }
-  return ordered(std::move(order), /*ascending=*/false);
+  return ordered(std::move(order), /*ascending=*/!higher_is_better(context.table.metric));
 }
 
 json ranking_by_ranks(const TableContext& context, const TableCell& cell, std::size_t& patients) {
@@ -214,12 +216,14 @@ json ranking_by_ranks(const TableContext& context, const TableCell& cell, std::s
     means.push_back(std::move(of_entry));
   }
   std::vector<std::vector<double>> values(means.size());
+  const double sign = higher_is_better(context.table.metric) ? 1 : -1;  // rank 1 is the best
   if (means.empty()) return json::array();
   for (const auto& of_first : means.front()) {
     const PatientOfPart& patient = of_first.first;
     const bool everywhere =
         std::all_of(means.begin(), means.end(), [&](const auto& m) { return m.contains(patient); });
-    for (std::size_t e = 0; everywhere && e < means.size(); ++e) values[e].push_back(means[e].at(patient));
+    for (std::size_t e = 0; everywhere && e < means.size(); ++e)
+      values[e].push_back(sign * means[e].at(patient));
   }
   patients = values.front().size();
   const auto ranks = mean_ranks(values, context.table.tests.tie_tolerance);

@@ -418,5 +418,44 @@ TEST(Report, SentencesSayNoMoreThanTheNumbers) {
   EXPECT_THAT(sentence, testing::Not(HasSubstr("significantly")));
 }
 
+// The same numbers told as Dice and as HD95 in mm: whoever is best by one is worst by the other.
+TEST_F(ReportTest, ATableOfAMetricWhereLessIsBetterTurnsRankingsVerdictsAndBoldAround) {
+  ReportInput input = read_runs(runs(), synthetic_tables());
+  const json dice = make_report(input, shipped_numbers(), kFewResamples)["tables"][0];
+  for (TableSpec& table : input.tables) table.metric = "hd95";
+  for (ReportRun& run : input.runs) {
+    if (!run.scores) continue;
+    for (Score& score : *run.scores) {
+      if (score.metric == "dice") score.metric = "hd95";
+    }
+  }
+  const json report = make_report(input, shipped_numbers(), kFewResamples);
+  const json hd95 = report["tables"][0];
+  for (const char* scheme : {"by_mean", "by_mean_rank"}) {
+    const json up = dice["rankings"][0][scheme];
+    const json down = hd95["rankings"][0][scheme];
+    ASSERT_GT(up.size(), 1U);
+    ASSERT_EQ(up.size(), down.size());
+    EXPECT_EQ(up.front()["entry"], down.back()["entry"]) << scheme;
+    EXPECT_EQ(up.back()["entry"], down.front()["entry"]) << scheme;
+  }
+  const auto turned = [](const std::string& verdict) {
+    return verdict == "better" ? "worse" : verdict == "worse" ? "better" : verdict;
+  };
+  ASSERT_FALSE(dice["tests"]["results"].empty());
+  for (std::size_t i = 0; i < dice["tests"]["results"].size(); ++i) {
+    const json& up = dice["tests"]["results"][i];
+    const json& down = hd95["tests"]["results"][i];
+    EXPECT_EQ(down["verdict"], turned(up["verdict"]));
+    EXPECT_EQ(down["wins"], up["losses"]);
+    EXPECT_EQ(down["mean_difference"], up["mean_difference"]);
+    EXPECT_THAT(down["sentence"].get<std::string>(), HasSubstr("the HD95 of"));
+  }
+  for (const json& value : hd95["values"]) EXPECT_FALSE(value.contains("paper"));  // the paper's are Dice
+  const std::string text = render_markdown(report);
+  EXPECT_THAT(text, HasSubstr("HD95 in mm"));
+  EXPECT_THAT(text, HasSubstr("bold: lowest pooled mean"));
+}
+
 }  // namespace
 }  // namespace totum
