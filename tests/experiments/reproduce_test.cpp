@@ -51,8 +51,8 @@ TEST(Reproduce, TakesAPhantomToScoresAndLabelMaps) {
   const RunFolder run = planned.outcomes[0].folder;
   work_on_run(run, *progress);
   EXPECT_EQ(reproduce(request, *progress).outcomes[0].state, RunState::done);
-  // 3 test cases, 13 organs, 2 grids, 2 metrics.
-  EXPECT_EQ(read_scores(run.scores()).size(), 3U * 13 * 2 * 2);
+  // 3 test cases, 13 organs, 2 grids, 9 metrics.
+  EXPECT_EQ(read_scores(run.scores()).size(), 3U * 13 * 2 * 9);
   const auto done = nlohmann::json::parse(read_file(run.done()));
   EXPECT_EQ(done["files"].size(), 3U * 2 + 2);
   for (const auto& [file, hash] : done["files"].items())
@@ -99,7 +99,7 @@ TEST(Reproduce, RunsMethodsThatItDoesNotTrain) {
     }
     return values;
   };
-  EXPECT_EQ(native(atlas).size(), 3U * 13 * 2);
+  EXPECT_EQ(native(atlas).size(), 3U * 13 * 9);
   EXPECT_EQ(native(atlas), native(copied));
   const auto done = nlohmann::json::parse(read_file(copied.done()));
   EXPECT_EQ(done["files"].size(), 3U * 2 + 1);

@@ -5,6 +5,7 @@
 
 #include <fstream>
 #include <limits>
+#include <map>
 #include <sstream>
 
 #include "core/error.h"
@@ -217,6 +218,41 @@ TEST_P(LeakTest, TheTrainerHandsHiddenLabelsOnlyToAMethodThatIsDeclaredToSeeThem
 
 INSTANTIATE_TEST_SUITE_P(Registry, LeakTest, testing::ValuesIn(method_names()),
                          [](const auto& test) { return test.param; });
+
+// Parts as another method's, no training: counts how many patches of each case the trainer hands out.
+class Counting final : public Method {
+ public:
+  explicit Counting(std::vector<TrainingPart> parts) : parts_(std::move(parts)) {}
+  StepReport train_step(const Batch& batch, const StepContext&) override {
+    for (const std::string& id : batch.case_id) ++patches[id];
+    return {{"loss", at::scalar_tensor(1.0)}};
+  }
+  at::Tensor predict(const at::Tensor& patch, Modality) override {
+    return at::full({patch.size(0), 1 + kOrgans, patch.size(2), patch.size(3), patch.size(4)}, 1.0 / 14.0);
+  }
+  void visit_state(StateVisitor& visitor) override { visitor.counter("steps", steps_); }
+  [[nodiscard]] std::vector<TrainingPart> parts() const override { return parts_; }
+  std::map<std::string, std::int64_t> patches;  // by case id
+
+ private:
+  std::vector<TrainingPart> parts_;
+  std::int64_t steps_ = 0;
+};
+
+// Its three networks together get of each case as many patches as any other method gets.
+TEST(Single, Fidelity3PatchesOfEachCaseEqualThoseOfOtherMethods) {
+  const TemporaryFolder folder;
+  const PreparedDataset data = tiny_dataset(folder.path() / "cache", {16, 16, 18});
+  const RunRecord record = tiny_record("single");
+  Counting single(make(record)->parts());
+  Counting other(make(tiny_record("mh_net"))->parts());
+  ASSERT_EQ(single.parts().size(), 3U);
+  ASSERT_EQ(other.parts().size(), 1U);
+  const auto all = train(single, {record, data, folder.path() / "a"}, *make_silent_progress());
+  EXPECT_EQ(all.patches, train(other, {record, data, folder.path() / "b"}, *make_silent_progress()).patches);
+  EXPECT_EQ(single.patches, other.patches);
+  for (const auto& [id, patches] : single.patches) EXPECT_EQ(patches, record.preset.schedule.epochs) << id;
+}
 
 // A method whose loss breaks, to see what the trainer says.
 class Breaking final : public Method {
