@@ -94,6 +94,7 @@ BENCHMARK_CAPTURE(training_step, mh_net, "{}", "mh_net")->Apply(smoke_size);
 BENCHMARK_CAPTURE(training_step, cond_dec, "{}", "cond_dec")->Apply(smoke_size);
 BENCHMARK_CAPTURE(training_step, dodnet, "{}", "dodnet")->Apply(smoke_size);
 BENCHMARK_CAPTURE(training_step, uniseg, "{}", "uniseg")->Apply(smoke_size);
+BENCHMARK_CAPTURE(training_step, vat, "{}", "vat")->Apply(smoke_size);
 BENCHMARK_CAPTURE(prediction, ablation_a, TOTUM_MODULES("false", "false", "false"), "proposed")
     ->Apply(smoke_size);
 BENCHMARK_CAPTURE(prediction, single, "{}", "single")->Apply(smoke_size);

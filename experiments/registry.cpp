@@ -13,6 +13,7 @@
 #include "baselines/mh_net.h"
 #include "baselines/single.h"
 #include "baselines/uniseg.h"
+#include "baselines/vat.h"
 #include "core/error.h"
 #include "experiments/external_method.h"
 #include "methods/proposed.h"
@@ -41,6 +42,7 @@ std::span<const MethodEntry> all_methods() {
       MethodEntry{"mh_net", "MH-Net", "chen2019med3d", make_mh_net},
       MethodEntry{"cond_dec", "Cond-Dec", "dmitriev2019learning", make_cond_dec},
       MethodEntry{"dodnet", "DoDNet", "zhang2021dodnet", make_dodnet},
+      MethodEntry{"vat", "VAT", "miyato2019virtual", make_vat},
       MethodEntry{"uniseg", "UniSeg", "ye2023uniseg", make_uniseg},
       // `totum new-baseline` adds its line above this one.
       MethodEntry{"full_labels", "Full labels", "", make_full_labels, kFullLabels},
