@@ -14,7 +14,7 @@ namespace totum {
 namespace {
 
 std::unique_ptr<Method> make(const nlohmann::json& options = nlohmann::json::object()) {
-  return make_vat(undecayed_setup(1), JsonReader(options, "options"));
+  return make_vat(undecayed_setup(), JsonReader(options, "options"));
 }
 
 at::Tensor noise_like(const at::Tensor& image, std::uint64_t seed) {
@@ -39,7 +39,7 @@ at::Tensor two_logits(const at::Tensor& x, double a) { return at::cat({a * x, at
 
 // The backbone as the method has it at its first step.
 ResidualUNet first_network() {
-  ResidualUNet network(backbone_shape(14, 16, 1));
+  ResidualUNet network(backbone_shape(14, 16, 2));
   const auto tensors = snapshot(*make());
   const torch::NoGradGuard no_grad;
   for (auto& entry : network->named_parameters()) entry.value().copy_(tensors.at("network." + entry.key()));
@@ -235,7 +235,7 @@ TEST(Vat, AStepFollowsTheGradientOfTheSumOfBothTerms) {
 }
 
 TEST(Vat, StartsFromThePlainNetworksWeights) {
-  const auto plain = make_vat(undecayed_setup(1), JsonReader({{"weight", 0.0}}, "options"));
+  const auto plain = make_vat(undecayed_setup(), JsonReader({{"weight", 0.0}}, "options"));
   EXPECT_EQ(parameter_count(*make_vat(paper_setup(), JsonReader(nlohmann::json::object(), "options"))),
             17286446);
   EXPECT_TRUE(at::equal(snapshot(*plain).at("network.encoder.stem.weight"),
