@@ -58,14 +58,16 @@ at::Tensor mask_random_blocks(const at::Tensor& maps, RandomStream& random) {
 }
 
 at::Tensor refiner_loss(const at::Tensor& logits, const at::Tensor& y) {
-  const at::Tensor r = logits.softmax(1).flatten(2);  // [K,2,N]
-  const at::Tensor flat = y.flatten(1);               // [K,N]
-  return 0.5 * (dice_loss(r.select(1, 0), 1 - flat) + dice_loss(r.select(1, 1), flat));
+  const at::Tensor margin = (logits.select(1, 1) - logits.select(1, 0)).flatten(1);  // [K,N]
+  const at::Tensor flat = y.flatten(1);                                              // [K,N]
+  // The softmax of two logits is the sigmoid of their difference.
+  return 0.5 * (dice_loss(margin.neg().sigmoid(), 1 - flat) + dice_loss(margin.sigmoid(), flat));
 }
 
 at::Tensor refine(ResidualUNet& refiner, const at::Tensor& p, const at::Tensor& atlas) {
   const torch::NoGradGuard no_grad;
-  return refiner->forward(at::stack({p, atlas}, 1)).logits.softmax(1).select(1, 1);
+  const at::Tensor logits = refiner->forward(at::stack({p, atlas}, 1)).logits;
+  return (logits.select(1, 1) - logits.select(1, 0)).sigmoid();
 }
 
 struct Aprn::Rows {
@@ -79,7 +81,7 @@ Aprn::Aprn(const MethodSetup& setup, const AprnOptions& options)
       seed_(setup.seed),
       options_(options),
       organs_(setup.tasks, setup.device),
-      refiner_(refiner_shape(options.base)) {
+      refiner_(refiner_shape(options.base, options.stem_stride)) {
   initialise_parameters(*refiner_, setup.seed, "aprn");
   refiner_->to(setup.device);
   optimiser_ = make_adam(refiner_->parameters(), setup.optimiser);

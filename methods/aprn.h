@@ -35,7 +35,8 @@ at::Tensor refine(ResidualUNet& refiner, const at::Tensor& p, const at::Tensor& 
 
 struct AprnOptions {
   std::int64_t base = 24;
-  std::int64_t copies = 2;           // masked copies of each map
+  std::int64_t stem_stride = 2;  // 2: the paper's "downsampled scale of 1/2"; 4: a quarter, for small presets
+  std::int64_t copies = 2;       // masked copies of each map
   std::string mask = "independent";  // shared: all copies are one map masked `copies` times, as in the
                                      // published code, which masks in place; none: no masking
   std::string schedule = "poly";     // constant: the published code's rate of the refiner

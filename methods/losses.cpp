@@ -4,6 +4,8 @@
 
 #include <limits>
 
+#include "kernels/dice.h"
+
 namespace totum {
 
 namespace {
@@ -35,13 +37,10 @@ at::Tensor floored_log(const at::Tensor& x, const at::Tensor& log_sum) {
 
 }  // namespace
 
-at::Tensor dice_loss(const at::Tensor& p, const at::Tensor& y) {
-  const at::Tensor overlap = (p * y).sum(1);
-  return 1 - (2 * overlap + kDiceEpsilon) / (p.square().sum(1) + y.square().sum(1) + kDiceEpsilon);
-}
+at::Tensor dice_loss(const at::Tensor& p, const at::Tensor& y) { return masked_dice(p, y, {}, kDiceEpsilon); }
 
 at::Tensor dice_loss(const at::Tensor& p, const at::Tensor& y, const at::Tensor& mask) {
-  return dice_loss(p * mask, y * mask);
+  return masked_dice(p, y, mask, kDiceEpsilon);
 }
 
 at::Tensor organ_maps(const at::Tensor& label, const at::Tensor& organs, at::ScalarType type) {

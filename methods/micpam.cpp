@@ -18,7 +18,7 @@ at::Tensor standard_normal(at::IntArrayRef shape, RandomStream random) {
 
 // The class of each voxel where the network is right about a labelled organ, else 0: [B,D,H,W].
 at::Tensor rightly_predicted(const at::Tensor& known_label, const at::Tensor& logits) {
-  return known_label * (logits.argmax(1) == known_label);
+  return known_label * (std::get<1>(logits.max(1)) == known_label);
 }
 
 }  // namespace

@@ -9,6 +9,8 @@ namespace {
 AprnOptions read_aprn(JsonReader json) {
   AprnOptions out;
   json.optional("base", out.base, multiple_of(8));
+  json.optional("stem_stride", out.stem_stride, between(2, 4));
+  if (out.stem_stride == 3) json.fail("stem_stride", "must be 2 or 4");
   json.optional("copies", out.copies, between(1, 16));
   json.optional("mask", out.mask, one_of({"independent", "shared", "none"}));
   json.optional("schedule", out.schedule, one_of({"poly", "constant"}));

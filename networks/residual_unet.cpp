@@ -15,9 +15,11 @@ UNetShape backbone_shape(std::int64_t outputs, std::int64_t width, std::int64_t 
   return shape;
 }
 
-UNetShape refiner_shape(std::int64_t base) {
+UNetShape refiner_shape(std::int64_t base, std::int64_t stem_stride) {
   TORCH_CHECK(base > 0 && base % 8 == 0, "the refiner's base is ", base,
               "; must be a positive multiple of 8");
+  TORCH_CHECK(stem_stride == 2 || stem_stride == 4, "the refiner's stem_stride is ", stem_stride,
+              "; must be 2 or 4");
   return {.in_channels = 2,
           .outputs = 2,
           .width = base,
@@ -26,7 +28,7 @@ UNetShape refiner_shape(std::int64_t base) {
           .fusion_groups = base / 2,
           .head_groups = base / 4,
           .stem_stride = 2,
-          .second_stem_convolution = true};
+          .second_stem_stride = stem_stride / 2};
 }
 
 UNetLevels select_images(const UNetLevels& levels, const at::Tensor& images) {
@@ -51,8 +53,9 @@ UNetEncoderImpl::UNetEncoderImpl(const UNetShape& shape)
       fusion_conv_(nullptr) {
   const std::int64_t w = shape.width;
   const std::array<std::int64_t, 5> channels{w, 2 * w, 4 * w, 8 * w, 8 * w};
-  if (shape.second_stem_convolution) {
-    second_stem_ = register_module("second_stem", StandardisedConv(ConvShape{w, w, 3, 1}));
+  if (shape.second_stem_stride > 0) {
+    second_stem_ =
+        register_module("second_stem", StandardisedConv(ConvShape{w, w, 3, shape.second_stem_stride}));
   }
   std::int64_t in = w;
   for (std::size_t stage = 0; stage < 5; ++stage) {

@@ -21,14 +21,14 @@ struct UNetShape {
   std::int64_t fusion_groups = 16;
   std::int64_t head_groups = 16;
   std::int64_t stem_stride = 1;          // of the first convolution
-  bool second_stem_convolution = false;  // one more at stride 1 behind the first
+  std::int64_t second_stem_stride = 0;   // of one more convolution behind the first; 0: there is none
 };
 
 /// The backbone: 17,286,446 parameters at width 32 and 14 outputs. `width` is a multiple of 16.
 UNetShape backbone_shape(std::int64_t outputs, std::int64_t width, std::int64_t stem_stride);
 /// APRN's refiner for one organ at a time, input [p; atlas]: 5,136,002 parameters at base 24. `base` is a
-/// multiple of 8.
-UNetShape refiner_shape(std::int64_t base);
+/// multiple of 8; its stem divides the size by `stem_stride`: 2 as in the paper, 4 for small presets.
+UNetShape refiner_shape(std::int64_t base, std::int64_t stem_stride = 2);
 
 /// What an encoder hands to a decoder: skips at 1, 1/2, 1/4, 1/8 of the stem's size ([B,w|2w|4w|8w,…]) and
 /// the fused bottleneck at 1/16 ([B,8w,…]).
