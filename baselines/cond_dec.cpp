@@ -5,11 +5,9 @@
 #include <algorithm>
 
 #include "baselines/assembly.h"
+#include "baselines/one_network.h"
 #include "methods/losses.h"
-#include "methods/optimiser.h"
-#include "methods/state.h"
 #include "networks/conditional_decoder.h"
-#include "networks/initialise.h"
 #include "networks/residual_unet.h"
 
 namespace totum {
@@ -30,61 +28,48 @@ namespace {
 // channels at full size.
 constexpr std::int64_t kVoxelsAtOnce = std::int64_t{1} << 23;
 
-struct ConditionedUNet final : torch::nn::Module {
-  explicit ConditionedUNet(const UNetShape& shape)
+struct ConditionedUNetImpl final : torch::nn::Module {
+  explicit ConditionedUNetImpl(const UNetShape& shape)
       : encoder(register_module("encoder", UNetEncoder(shape))),
         decoder(register_module("decoder", ConditionalDecoder(shape))) {}
 
   UNetEncoder encoder;
   ConditionalDecoder decoder;
 };
+TORCH_MODULE(ConditionedUNet);
 
-class CondDec final : public Method {
+class CondDec final : public OneNetwork<ConditionedUNet> {
  public:
   CondDec(const MethodSetup& setup, std::int64_t organs_per_crop)
-      : setup_(setup),
-        organs_per_crop_(organs_per_crop),
-        network_(backbone_shape(1, setup.backbone.base_width, setup.backbone.stem_stride)) {
-    initialise_parameters(network_, setup.seed, "network");
-    network_.to(setup.device);
-    optimiser_ = make_adam(network_.parameters(), setup.optimiser);
+      : OneNetwork(setup, ConditionedUNet(backbone_of(setup, 1))), organs_per_crop_(organs_per_crop) {
     const auto owner = owning_tasks(setup.tasks);
     for (std::int64_t c = 1; c <= kOrgans; ++c) {
-      if (owner[static_cast<std::size_t>(c - 1)] >= 0) organs_.push_back(c);
+      if (owner[static_cast<std::size_t>(c - 1)] >= 0) owned_.push_back(c);
     }
   }
 
-  StepReport train_step(const Batch& batch, const StepContext& context) override {
-    const OptimiserConfig& config = setup_.optimiser;
-    set_learning_rate(*optimiser_, poly_learning_rate(config.learning_rate, context.epoch, context.epochs,
-                                                      config.poly_power));
-    network_.train();
+ private:
+  StepReport losses(const Batch& batch, const StepContext& context) override {
     const std::vector<std::int64_t> organs = draw_for(batch, context);
-    const UNetLevels levels = repeat_images(network_.encoder(batch.image), organs_per_crop_);
+    const UNetLevels levels = repeat_images(network()->encoder(batch.image), organs_per_crop_);
     const at::Tensor logits = decode(levels, organs, batch.image).flatten(1);  // [B·R,N]
     const at::Tensor label = batch.label.flatten(1).repeat_interleave(organs_per_crop_, 0);
     const at::Tensor wanted = at::tensor(organs, at::kLong).to(label.device()).unsqueeze(1);
     const at::Tensor y = (label == wanted).to(logits.scalar_type());
-    const at::Tensor loss = (dice_loss(logits.sigmoid(), y) + sigmoid_cross_entropy(logits, y)).mean();
-    optimiser_->zero_grad();
-    loss.backward();
-    optimiser_->step();
-    return {{"loss", loss.detach()}};
+    return {{"loss", (dice_loss(logits.sigmoid(), y) + sigmoid_cross_entropy(logits, y)).mean()}};
   }
 
-  at::Tensor predict(const at::Tensor& patch, Modality) override {
-    const c10::InferenceMode inference;
-    network_.eval();
-    const UNetLevels levels = network_.encoder(patch);
+  at::Tensor probabilities(const at::Tensor& patch, Modality) override {
+    const UNetLevels levels = network()->encoder(patch);
     std::vector<std::int64_t> size = patch.sizes().vec();
     const std::int64_t images = size[0];
     size[1] = kOrgans;
     const at::Tensor probability = at::zeros(size, patch.options());
     const auto at_once = std::max<std::size_t>(1, static_cast<std::size_t>(kVoxelsAtOnce / patch.numel()));
-    for (std::size_t first = 0; first < organs_.size(); first += at_once) {
+    for (std::size_t first = 0; first < owned_.size(); first += at_once) {
       const std::vector<std::int64_t> part(
-          organs_.begin() + static_cast<std::ptrdiff_t>(first),
-          organs_.begin() + static_cast<std::ptrdiff_t>(std::min(first + at_once, organs_.size())));
+          owned_.begin() + static_cast<std::ptrdiff_t>(first),
+          owned_.begin() + static_cast<std::ptrdiff_t>(std::min(first + at_once, owned_.size())));
       const auto count = static_cast<std::int64_t>(part.size());
       std::vector<std::int64_t> wanted;  // [B·count]
       for (std::int64_t b = 0; b < images; ++b) wanted.insert(wanted.end(), part.begin(), part.end());
@@ -97,18 +82,12 @@ class CondDec final : public Method {
     return assemble_sigmoids(probability);
   }
 
-  void visit_state(StateVisitor& visitor) override {
-    visit_module(visitor, "network.", network_);
-    visitor.optimiser("network_adam", *optimiser_);
-  }
-
- private:
   // R organs for each image, [B·R].
   [[nodiscard]] std::vector<std::int64_t> draw_for(const Batch& batch, const StepContext& context) const {
     std::vector<std::int64_t> drawn;
     for (std::size_t b = 0; b < batch.task.size(); ++b) {
-      const Task& task = setup_.tasks[static_cast<std::size_t>(batch.task[b])];
-      RandomStream random(setup_.seed, "cond_dec/organs", static_cast<std::uint64_t>(context.iteration), b);
+      const Task& task = setup().tasks[static_cast<std::size_t>(batch.task[b])];
+      RandomStream random(setup().seed, "cond_dec/organs", static_cast<std::uint64_t>(context.iteration), b);
       const auto organs = draw_organs(task.organs, organs_per_crop_, random);
       drawn.insert(drawn.end(), organs.begin(), organs.end());
     }
@@ -121,14 +100,11 @@ class CondDec final : public Method {
     std::vector<double> numbers;
     for (const std::int64_t organ : organs) numbers.push_back(organ_condition(organ));
     const at::Tensor condition = at::tensor(numbers, at::kDouble).to(image.options());
-    return network_.decoder(levels, condition, image.sizes().slice(2));
+    return network()->decoder(levels, condition, image.sizes().slice(2));
   }
 
-  MethodSetup setup_;
   std::int64_t organs_per_crop_;
-  std::vector<std::int64_t> organs_;  // that any task labels
-  ConditionedUNet network_;
-  std::unique_ptr<torch::optim::Adam> optimiser_;
+  std::vector<std::int64_t> owned_;  // organs that any task labels
 };
 
 }  // namespace

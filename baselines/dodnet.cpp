@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "baselines/assembly.h"
+#include "baselines/one_network.h"
 #include "methods/losses.h"
 #include "methods/optimiser.h"
 #include "methods/state.h"
@@ -23,53 +24,37 @@ at::Tensor dodnet_loss(const at::Tensor& logits, const at::Tensor& y) {
 
 namespace {
 
-class DoDNet final : public Method {
+class DoDNet final : public OneNetwork<DynamicUNet> {
  public:
   DoDNet(const MethodSetup& setup, const DynamicHeadShape& head)
-      : setup_(setup),
-        network_(backbone_shape(head.width, setup.backbone.base_width, setup.backbone.stem_stride),
-                 static_cast<std::int64_t>(setup.tasks.size()), head),
-        organs_(organ_indices(setup.tasks, setup.device)) {
-    initialise_parameters(*network_, setup.seed, "network");
-    network_->to(setup.device);
-    optimiser_ = make_adam(network_->parameters(), setup.optimiser);
-  }
+      : OneNetwork(setup, DynamicUNet(backbone_of(setup, head.width),
+                                      static_cast<std::int64_t>(setup.tasks.size()), head)) {}
 
-  StepReport train_step(const Batch& batch, const StepContext& context) override {
-    const OptimiserConfig& config = setup_.optimiser;
-    set_learning_rate(*optimiser_, poly_learning_rate(config.learning_rate, context.epoch, context.epochs,
-                                                      config.poly_power));
-    network_->train();
-    const at::Tensor logits = network_->forward(batch.image, task_codes(batch.task));  // [B,K,D,H,W]
-    at::Tensor loss = at::zeros({}, logits.options());
-    for (std::size_t b = 0; b < batch.task.size(); ++b) {
-      const at::Tensor& organs = organs_[static_cast<std::size_t>(batch.task[b])];
-      const auto image = static_cast<std::int64_t>(b);
-      const at::Tensor y = organ_maps(batch.label[image].flatten(), organs, logits.scalar_type());
-      loss = loss + dodnet_loss(logits[image].slice(0, 0, organs.size(0)).flatten(1), y);
-    }
-    loss = loss / static_cast<double>(batch.task.size());
-    optimiser_->zero_grad();
-    loss.backward();
-    optimiser_->step();
-    return {{"loss", loss.detach()}};
+ private:
+  StepReport losses(const Batch& batch, const StepContext&) override {
+    const at::Tensor logits = network()->forward(batch.image, task_codes(batch.task));  // [B,K,D,H,W]
+    const at::Tensor loss = mean_over_images(batch, [&](std::int64_t b, std::size_t task) {
+      const at::Tensor& own = organs()[task];
+      const at::Tensor y = organ_maps(batch.label[b].flatten(), own, logits.scalar_type());
+      return dodnet_loss(logits[b].slice(0, 0, own.size(0)).flatten(1), y);
+    });
+    return {{"loss", loss}};
   }
 
   // The backbone once, then controller and head for each task's code, whatever the image's modality.
-  at::Tensor predict(const at::Tensor& patch, Modality) override {
-    const c10::InferenceMode inference;
-    network_->eval();
-    const DynamicFeatures features = network_->features(patch);
+  at::Tensor probabilities(const at::Tensor& patch, Modality) override {
+    const DynamicFeatures features = network()->features(patch);
     std::vector<std::int64_t> size = patch.sizes().vec();
     size[1] = kOrgans;
     const at::Tensor probability = at::zeros(size, patch.options());
-    const auto owner = owning_tasks(setup_.tasks);
-    for (std::size_t t = 0; t < setup_.tasks.size(); ++t) {
+    const auto owner = owning_tasks(setup().tasks);
+    for (std::size_t t = 0; t < setup().tasks.size(); ++t) {
       const auto task = static_cast<std::int64_t>(t);
       const std::vector<std::int64_t> same(static_cast<std::size_t>(patch.size(0)), task);
-      const at::Tensor sigma = network_->logits(features, task_codes(same), patch.sizes().slice(2)).sigmoid();
+      const at::Tensor sigma =
+          network()->logits(features, task_codes(same), patch.sizes().slice(2)).sigmoid();
       std::int64_t channel = 0;
-      for (const std::int64_t organ : setup_.tasks[t].organs) {
+      for (const std::int64_t organ : setup().tasks[t].organs) {
         const bool is_owner = owner[static_cast<std::size_t>(organ - 1)] == task;
         if (is_owner) probability.select(1, organ - 1).copy_(sigma.select(1, channel));
         ++channel;
@@ -78,22 +63,11 @@ class DoDNet final : public Method {
     return assemble_sigmoids(probability);
   }
 
-  void visit_state(StateVisitor& visitor) override {
-    visit_module(visitor, "network.", *network_);
-    visitor.optimiser("network_adam", *optimiser_);
-  }
-
- private:
   // One-hot, [B,M].
   [[nodiscard]] at::Tensor task_codes(const std::vector<std::int64_t>& tasks) const {
-    const at::Tensor codes = at::eye(static_cast<std::int64_t>(setup_.tasks.size()), at::kFloat);
-    return codes.index_select(0, at::tensor(tasks, at::kLong)).to(setup_.device);
+    const at::Tensor codes = at::eye(static_cast<std::int64_t>(setup().tasks.size()), at::kFloat);
+    return codes.index_select(0, at::tensor(tasks, at::kLong)).to(setup().device);
   }
-
-  MethodSetup setup_;
-  DynamicUNet network_;
-  std::vector<at::Tensor> organs_;  // by task, [|L_t|]
-  std::unique_ptr<torch::optim::Adam> optimiser_;
 };
 
 }  // namespace

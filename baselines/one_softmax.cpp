@@ -4,6 +4,8 @@
 
 #include <string>
 
+#include "baselines/one_network.h"
+
 namespace totum {
 
 SegmentationLossForm read_segmentation_form(JsonReader& options) {
@@ -18,13 +20,9 @@ SegmentationLossForm read_segmentation_form(JsonReader& options) {
 
 at::Tensor mean_segmentation_loss(const at::Tensor& logits, const Batch& batch,
                                   const std::vector<at::Tensor>& organs, const SegmentationLossForm& form) {
-  at::Tensor loss = at::zeros({}, logits.options());
-  for (std::size_t b = 0; b < batch.task.size(); ++b) {
-    const auto image = static_cast<std::int64_t>(b);
-    loss = loss + segmentation_loss(logits[image].flatten(1), batch.label[image].flatten(),
-                                    organs[static_cast<std::size_t>(batch.task[b])], form);
-  }
-  return loss / static_cast<double>(batch.task.size());
+  return mean_over_images(batch, [&](std::int64_t b, std::size_t task) {
+    return segmentation_loss(logits[b].flatten(1), batch.label[b].flatten(), organs[task], form);
+  });
 }
 
 }  // namespace totum

@@ -5,11 +5,10 @@
 #include <algorithm>
 
 #include "baselines/assembly.h"
+#include "baselines/one_network.h"
 #include "baselines/one_softmax.h"
 #include "core/random.h"
-#include "methods/optimiser.h"
-#include "methods/state.h"
-#include "networks/initialise.h"
+#include "methods/losses.h"
 #include "networks/prompt_unet.h"
 
 namespace totum {
@@ -43,73 +42,54 @@ std::int64_t output_channels(const MethodSetup& setup, const UniSegOptions& opti
   return 1 + static_cast<std::int64_t>(largest);
 }
 
-class UniSeg final : public Method {
+class UniSeg final : public OneNetwork<PromptUNet> {
  public:
   UniSeg(const MethodSetup& setup, const UniSegOptions& options)
-      : setup_(setup),
-        options_(options),
-        network_(backbone_shape(output_channels(setup, options), setup.backbone.base_width,
-                                setup.backbone.stem_stride),
-                 static_cast<std::int64_t>(setup.tasks.size()), setup.patch_voxels),
-        organs_(organ_indices(setup.tasks, setup.device)) {
-    initialise_parameters(*network_, setup.seed, "network");
+      : OneNetwork(setup, PromptUNet(backbone_of(setup, output_channels(setup, options)),
+                                     static_cast<std::int64_t>(setup.tasks.size()), setup.patch_voxels)),
+        options_(options) {
     draw_prompt();
-    network_->to(setup.device);
-    optimiser_ = make_adam(network_->parameters(), setup.optimiser);
   }
 
-  StepReport train_step(const Batch& batch, const StepContext& context) override {
-    const OptimiserConfig& config = setup_.optimiser;
-    set_learning_rate(*optimiser_, poly_learning_rate(config.learning_rate, context.epoch, context.epochs,
-                                                      config.poly_power));
-    network_->train();
-    const at::Tensor task = at::tensor(batch.task, at::kLong).to(setup_.device);
-    const at::Tensor logits = network_->forward(batch.image, task);
+ private:
+  StepReport losses(const Batch& batch, const StepContext&) override {
+    const at::Tensor task = at::tensor(batch.task, at::kLong).to(setup().device);
+    const at::Tensor logits = network()->forward(batch.image, task);
     const at::Tensor loss = options_.task_slices
                                 ? mean_slice_loss(logits, batch)
-                                : mean_segmentation_loss(logits, batch, organs_, options_.seg);
-    optimiser_->zero_grad();
-    loss.backward();
-    optimiser_->step();
-    return {{"loss", loss.detach()}};
+                                : mean_segmentation_loss(logits, batch, organs(), options_.seg);
+    return {{"loss", loss}};
   }
 
   // Encoder and FUSE once; the decoder once for each task whose prompt is asked.
-  at::Tensor predict(const at::Tensor& patch, Modality modality) override {
-    const c10::InferenceMode inference;
-    network_->eval();
+  at::Tensor probabilities(const at::Tensor& patch, Modality modality) override {
     const std::vector<std::int64_t> asked = asked_tasks(modality);
     const auto passes = static_cast<std::int64_t>(asked.size());
-    const UNetLevels levels = network_->encode(patch);
-    const at::Tensor prompts = network_->prompts(levels)
-                                   .index_select(1, at::tensor(asked, at::kLong).to(setup_.device))
+    const UNetLevels levels = network()->encode(patch);
+    const at::Tensor prompts = network()
+                                   ->prompts(levels)
+                                   .index_select(1, at::tensor(asked, at::kLong).to(setup().device))
                                    .flatten(0, 1)
                                    .unsqueeze(1);  // [B·passes,1,d,h,w]
     const at::Tensor logits =
-        network_->decode(repeat_images(levels, passes), prompts, patch.sizes().slice(2));
+        network()->decode(repeat_images(levels, passes), prompts, patch.sizes().slice(2));
     const at::Tensor by_task = logits.unflatten(0, {patch.size(0), passes});  // [B,passes,outputs,D,H,W]
     if (options_.image_prompt && !options_.task_slices) return by_task.softmax(2).mean(1);
     std::vector<at::Tensor> heads;
     std::vector<Task> tasks;
     for (std::int64_t pass = 0; pass < passes; ++pass) {
       const auto t = static_cast<std::size_t>(asked[static_cast<std::size_t>(pass)]);
-      heads.push_back(task_head(by_task.select(1, pass), organs_[t]));
-      tasks.push_back(setup_.tasks[t]);
+      heads.push_back(task_head(by_task.select(1, pass), organs()[t]));
+      tasks.push_back(setup().tasks[t]);
     }
     return assemble_organs(heads, tasks);
   }
 
-  void visit_state(StateVisitor& visitor) override {
-    visit_module(visitor, "network.", *network_);
-    visitor.optimiser("network_adam", *optimiser_);
-  }
-
- private:
   // N(0,1), as in the original.
   void draw_prompt() {
     const torch::NoGradGuard no_grad;
-    at::Tensor prompt = network_->universal_prompt();
-    RandomStream random(setup_.seed, "network/universal_prompt");
+    at::Tensor prompt = network()->universal_prompt();
+    RandomStream random(setup().seed, "network/universal_prompt");
     std::vector<float> values(static_cast<std::size_t>(prompt.numel()));
     for (float& value : values) value = static_cast<float>(random.normal());
     prompt.copy_(at::tensor(values).view_as(prompt));
@@ -117,8 +97,8 @@ class UniSeg final : public Method {
 
   [[nodiscard]] std::vector<std::int64_t> asked_tasks(Modality modality) const {
     std::vector<std::int64_t> asked;
-    for (std::size_t t = 0; t < setup_.tasks.size(); ++t) {
-      if (options_.image_prompt && setup_.tasks[t].modality != modality) continue;
+    for (std::size_t t = 0; t < setup().tasks.size(); ++t) {
+      if (options_.image_prompt && setup().tasks[t].modality != modality) continue;
       asked.push_back(static_cast<std::int64_t>(t));
     }
     TORCH_CHECK(!asked.empty(), "no task has images of modality ", to_string(modality),
@@ -134,21 +114,14 @@ class UniSeg final : public Method {
   }
 
   [[nodiscard]] at::Tensor mean_slice_loss(const at::Tensor& logits, const Batch& batch) const {
-    at::Tensor loss = at::zeros({}, logits.options());
-    for (std::size_t b = 0; b < batch.task.size(); ++b) {
-      const at::Tensor& organs = organs_[static_cast<std::size_t>(batch.task[b])];
-      const auto image = static_cast<std::int64_t>(b);
-      loss = loss + full_label_loss(logits[image].slice(0, 0, 1 + organs.size(0)).flatten(1),
-                                    head_target(batch.label[image].flatten(), organs));
-    }
-    return loss / static_cast<double>(batch.task.size());
+    return mean_over_images(batch, [&](std::int64_t b, std::size_t task) {
+      const at::Tensor& own = organs()[task];
+      return full_label_loss(logits[b].slice(0, 0, 1 + own.size(0)).flatten(1),
+                             head_target(batch.label[b].flatten(), own));
+    });
   }
 
-  MethodSetup setup_;
   UniSegOptions options_;
-  PromptUNet network_;
-  std::vector<at::Tensor> organs_;  // by task, [|L_t|]
-  std::unique_ptr<torch::optim::Adam> optimiser_;
 };
 
 }  // namespace

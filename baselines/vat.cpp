@@ -4,13 +4,9 @@
 
 #include <vector>
 
-#include "baselines/assembly.h"
+#include "baselines/one_network.h"
 #include "baselines/one_softmax.h"
 #include "core/random.h"
-#include "methods/optimiser.h"
-#include "methods/state.h"
-#include "networks/initialise.h"
-#include "networks/residual_unet.h"
 
 namespace totum {
 
@@ -58,60 +54,32 @@ VatOptions read_options(JsonReader options) {
   return out;
 }
 
-class Vat final : public Method {
+class Vat final : public PlainNetwork {
  public:
-  Vat(const MethodSetup& setup, const VatOptions& options)
-      : setup_(setup),
-        options_(options),
-        network_(backbone_shape(1 + kOrgans, setup.backbone.base_width, setup.backbone.stem_stride)),
-        organs_(organ_indices(setup.tasks, setup.device)) {
-    initialise_parameters(*network_, setup.seed, "network");  // the plain network's own initial weights
-    network_->to(setup.device);
-    optimiser_ = make_adam(network_->parameters(), setup.optimiser);
-  }
-
-  // L_seg goes back before the perturbed images go forward, so that only one graph is held at a time;
-  // gradients add up to those of the sum.
-  StepReport train_step(const Batch& batch, const StepContext& context) override {
-    const OptimiserConfig& config = setup_.optimiser;
-    set_learning_rate(*optimiser_, poly_learning_rate(config.learning_rate, context.epoch, context.epochs,
-                                                      config.poly_power));
-    network_->train();
-    optimiser_->zero_grad();
-    at::Tensor logits = network_->forward(batch.image).logits;  // [B,1+C,D,H,W]
-    const at::Tensor seg = mean_segmentation_loss(logits, batch, organs_, options_.seg);
-    seg.backward();
-    logits = logits.detach();
-    const at::Tensor perturbation = virtual_adversarial_perturbation(
-        [this](const at::Tensor& image) { return network_->forward(image).logits; }, batch.image, logits,
-        noise(batch.image, context.iteration), options_.adversary);
-    const at::Tensor smoothness =
-        local_distributional_smoothness(logits, network_->forward(batch.image + perturbation).logits);
-    (options_.weight * smoothness).backward();
-    optimiser_->step();
-    return {{"loss", (seg + options_.weight * smoothness).detach()},
-            {"seg", seg.detach()},
-            {"smoothness", smoothness.detach()}};
-  }
-
-  at::Tensor predict(const at::Tensor& patch, Modality) override {
-    const c10::InferenceMode inference;
-    network_->eval();
-    return network_->forward(patch).logits.softmax(1);
-  }
-
-  void visit_state(StateVisitor& visitor) override {
-    visit_module(visitor, "network.", *network_);
-    visitor.optimiser("network_adam", *optimiser_);
-  }
+  Vat(const MethodSetup& setup, const VatOptions& options) : PlainNetwork(setup), options_(options) {}
 
  private:
+  // L_seg goes back before the perturbed images go forward, so that only one graph is held at a time;
+  // gradients add up to those of the sum.
+  StepReport losses(const Batch& batch, const StepContext& context) override {
+    const auto forward = [this](const at::Tensor& image) { return logits(image); };
+    at::Tensor z = forward(batch.image);
+    at::Tensor seg = mean_segmentation_loss(z, batch, organs(), options_.seg);
+    seg.backward();
+    seg = seg.detach();
+    z = z.detach();
+    const at::Tensor perturbation = virtual_adversarial_perturbation(
+        forward, batch.image, z, noise(batch.image, context.iteration), options_.adversary);
+    const at::Tensor smoothness = local_distributional_smoothness(z, forward(batch.image + perturbation));
+    return {{"loss", seg + options_.weight * smoothness}, {"seg", seg}, {"smoothness", smoothness}};
+  }
+
   // N(0,1) of the image's shape, one stream for each image.
   [[nodiscard]] at::Tensor noise(const at::Tensor& image, std::int64_t iteration) const {
     at::Tensor values = at::empty(image.sizes(), at::kFloat);
     const std::int64_t voxels = image[0].numel();
     for (std::int64_t b = 0; b < image.size(0); ++b) {
-      RandomStream random(setup_.seed, "vat/noise", static_cast<std::uint64_t>(iteration),
+      RandomStream random(setup().seed, "vat/noise", static_cast<std::uint64_t>(iteration),
                           static_cast<std::uint64_t>(b));
       float* out = values[b].data_ptr<float>();
       for (std::int64_t v = 0; v < voxels; ++v) out[v] = static_cast<float>(random.normal());
@@ -119,11 +87,7 @@ class Vat final : public Method {
     return values.to(image.options());
   }
 
-  MethodSetup setup_;
   VatOptions options_;
-  ResidualUNet network_;
-  std::vector<at::Tensor> organs_;  // by task, [|L_t|]
-  std::unique_ptr<torch::optim::Adam> optimiser_;
 };
 
 }  // namespace

@@ -6,6 +6,7 @@
 #include <set>
 
 #include "core/error.h"
+#include "networks/conditional_decoder.h"
 #include "tests/baselines/method_probe.h"
 
 namespace totum {
@@ -53,6 +54,63 @@ TEST(CondDec, DrawsAnewInEveryIterationAndTheSameForTheSame) {
   }
   EXPECT_GT(losses.size(), 1U);
   EXPECT_EQ(first_step(*make(), batch, {0, 2, 0, 10}).loss, first_step(*make(), batch, {0, 2, 0, 10}).loss);
+}
+
+// The method's encoder and decoder as modules of their own.
+struct Parts {
+  explicit Parts(Method& method) {
+    copy_parameters(method, "network.encoder.", *encoder);
+    copy_parameters(method, "network.decoder.", *decoder);
+  }
+  // Logits [B,1,D,H,W] of organ c for each image.
+  at::Tensor logits(const at::Tensor& image, double organ) {
+    const at::Tensor number = at::full({image.size(0)}, -1 + (organ - 1) / 6);
+    return decoder(encoder(image), number, image.sizes().slice(2));
+  }
+  UNetEncoder encoder{backbone_shape(1, 16, 2)};
+  ConditionalDecoder decoder{backbone_shape(1, 16, 2)};
+};
+
+TEST(CondDec, PredictsEachOrganWithItsOwnNumberOnAnyImage) {
+  const auto method = make();
+  Parts parts(*method);
+  const torch::NoGradGuard no_grad;
+  const at::Tensor image = small_batch(small_setup(), {0, 2}, 1).image;
+  std::vector<at::Tensor> channels{at::Tensor()};
+  for (int c = 1; c <= 13; ++c) {
+    channels.push_back(parts.logits(image, c).sigmoid().select(1, 0));
+    // An organ with its neighbour's number would be seen:
+    if (c == 1) continue;
+    EXPECT_GT((channels.back() - channels[channels.size() - 2]).abs().max().item<float>(), 1e-3F) << c;
+  }
+  const at::Tensor organs = at::stack(std::vector<at::Tensor>(channels.begin() + 1, channels.end()));
+  channels[0] = 1 - std::get<0>(organs.max(0));
+  const at::Tensor expected = at::stack(channels, 1) / at::stack(channels, 1).sum(1, true);
+  for (const Modality modality : {Modality::ct, Modality::mr})
+    EXPECT_LE((method->predict(image, modality) - expected).abs().max().item<float>(), 1e-5F);
+}
+
+TEST(CondDec, LearnsEachDrawnOrganWithItsOwnNumber) {
+  const auto method = make({{"organs_per_crop", 4}});
+  Parts parts(*method);
+  const torch::NoGradGuard no_grad;
+  const Batch batch = small_batch(small_setup(), {1}, 1);
+  // Mean over the organs of Dice plus cross entropy, each organ shown with the number of organ c + shift.
+  const auto loss = [&](int shift) {
+    double sum = 0;
+    for (const int c : {9, 11, 12, 13}) {
+      const at::Tensor p = parts.logits(batch.image, c + shift).sigmoid().flatten().to(at::kDouble);
+      const at::Tensor y = (batch.label == c).flatten().to(at::kDouble);
+      sum += 1 - (2 * (p * y).sum().item<double>() + 1e-5) /
+                     ((p * p).sum().item<double>() + y.sum().item<double>() + 1e-5);
+      sum -= (y * p.log() + (1 - y) * (1 - p).log()).mean().item<double>();
+    }
+    return sum / 4;
+  };
+  const torch::AutoGradMode with_grad(true);
+  const double got = method->train_step(batch, {0, 0, 0, 10})[0].second.item<double>();
+  EXPECT_NEAR(got, loss(0), 2e-6);
+  EXPECT_GT(std::abs(got - loss(1)), 1e-4);
 }
 
 // Of the decoder's 12 convolutions each runs for 13 organs, of the encoder's each once.

@@ -91,6 +91,32 @@ TEST(DoDNet, ChannelJOfATaskIsItsJthOrganAscending) {
   EXPECT_NEAR(organs[0].item<double>(), (1 - sigma(-0.5)) / total, 1e-5);
 }
 
+// A controller that says nothing but the biases of its outputs: channel j says σ(z_j) everywhere, and every
+// sum of the loss is a product.
+TEST(DoDNet, LearnsTheJthOrganOfAnImagesTaskInChannelJ) {
+  const MethodSetup setup = small_setup();
+  const auto method = make();
+  const std::vector<double> z{-1.0, 0.5, -0.3, 0.8, -0.6};
+  std::vector<double> bias(189, 0.0);
+  std::copy(z.begin(), z.end(), bias.begin() + 184);
+  set_constant(*method, "network.controller", bias);
+  const Batch batch = small_batch(setup, {2, 0, 1}, 1);
+  double expected = 0;
+  for (std::int64_t b = 0; b < 3; ++b) {
+    const auto& organs =
+        setup.tasks[static_cast<std::size_t>(batch.task[static_cast<std::size_t>(b)])].organs;
+    const double voxels = 32 * 32 * 32;
+    for (std::size_t j = 0; j < organs.size(); ++j) {
+      const double n = (batch.label[b] == organs[j]).sum().item<double>();
+      const double p = 1 / (1 + std::exp(-z[j]));
+      const double dice = 1 - 2 * p * n / (p * voxels + n + 1);
+      const double entropy = -(n * std::log(p) + (voxels - n) * std::log(1 - p)) / voxels;
+      expected += (dice + entropy) / (3.0 * static_cast<double>(organs.size()));
+    }
+  }
+  EXPECT_NEAR(method->train_step(batch, {0, 0, 0, 10})[0].second.item<double>(), expected, 1e-5);
+}
+
 TEST(DoDNet, PredictionRunsTheBackboneOnce) {
   const auto method = make();
   const at::Tensor image = small_batch(small_setup(), {0, 2}, 1).image;

@@ -4,9 +4,11 @@
 #include <ATen/record_function.h>
 #include <torch/torch.h>
 
+#include <cmath>
 #include <functional>
 #include <map>
 #include <string>
+#include <vector>
 
 #include "methods/method.h"
 #include "tests/methods/small_setup.h"
@@ -64,6 +66,48 @@ inline void convert_to_double(Method& method) {
     value.set_data(value.to(at::kDouble));
   });
   method.visit_state(visitor);
+}
+
+/// Copies a method's tensors whose names start with `prefix` into a module of the same architecture.
+inline void copy_parameters(Method& method, const std::string& prefix, torch::nn::Module& module) {
+  const auto tensors = snapshot(method);
+  const torch::NoGradGuard no_grad;
+  for (auto& entry : module.named_parameters()) entry.value().copy_(tensors.at(prefix + entry.key()));
+}
+
+/// Gives a layer of the method (NAME.weight, NAME.bias) the weight 0 and the given bias, so that it says the
+/// same everywhere.
+inline void set_constant(Method& method, const std::string& layer, const std::vector<double>& bias) {
+  TensorVisitor visitor([&](const std::string& name, at::Tensor& value) {
+    const torch::NoGradGuard no_grad;
+    if (name == layer + ".weight") value.zero_();
+    if (name == layer + ".bias") value.copy_(at::tensor(bias, at::kDouble));
+  });
+  method.visit_state(visitor);
+}
+
+/// L_head of an image on which a head says exp(z_j) / Σ exp(z) everywhere, from the number of voxels of each
+/// organ: by hand, since every sum is a product.
+inline double constant_head_loss(const std::vector<double>& z, const at::Tensor& label,
+                                 const std::vector<std::int64_t>& organs) {
+  const auto voxels = static_cast<double>(label.numel());
+  double total = 0;
+  for (const double value : z) total += std::exp(value);
+  double rest = voxels;
+  std::vector<double> counts{0};
+  for (const std::int64_t organ : organs) {
+    counts.push_back((label == organ).sum().item<double>());
+    rest -= counts.back();
+  }
+  counts[0] = rest;
+  double loss = 0;
+  for (std::size_t j = 0; j < z.size(); ++j) {
+    const double p = std::exp(z[j]) / total;
+    loss += (1 - (2 * p * counts[j] + 1e-5) / (p * p * voxels + counts[j] + 1e-5)) /
+            static_cast<double>(z.size());
+    loss -= counts[j] / voxels * std::log(p);
+  }
+  return loss;
 }
 
 struct StepResult {

@@ -24,6 +24,11 @@ TEST(MhNet, Fidelity2EncoderGradientsComeFromAllTasks) {
   for (const std::int64_t task : {0, 1, 2}) {
     const StepResult step = first_step(*make(), small_batch(small_setup(), {task}, 1), {0, 0, 0, 10});
     EXPECT_GT(step.gradients.at("network.encoder.stem.weight").norm().item<double>(), 0.0) << task;
+    // And of the branches the task's own alone took part.
+    const std::string own =
+        "network.branch_" + small_setup().tasks[static_cast<std::size_t>(task)].name + ".";
+    for (const auto& [name, gradient] : step.gradients)
+      EXPECT_TRUE(name.starts_with("network.encoder.") || name.starts_with(own)) << name;
   }
 }
 
@@ -82,6 +87,23 @@ TEST(MhNet, Fidelity6CrossModalOrgansComeFromTheOtherModalitysBranch) {
       EXPECT_LT(p.select(1, 0).max().item<float>(), 1e-3F);
     }
   }
+}
+
+// By hand on heads that say the same everywhere, each something else.
+TEST(MhNet, LossOfAnImageIsThatOfItsOwnBranch) {
+  const MethodSetup setup = small_setup();
+  const auto method = make();
+  const std::vector<std::vector<double>> z{
+      {0.4, -0.3, 0.1, 0.7, -0.2}, {-0.5, 0.2, 0.6, -0.1, 0.3}, {0.2, 0.9, -0.4, 0.1, -0.6, 0.5}};
+  for (std::size_t t = 0; t < 3; ++t)
+    set_constant(*method, "network.branch_" + setup.tasks[t].name + ".head_conv", z[t]);
+  const Batch batch = small_batch(setup, {2, 0, 1, 0}, 1);
+  double expected = 0;
+  for (std::int64_t b = 0; b < 4; ++b) {
+    const auto t = static_cast<std::size_t>(batch.task[static_cast<std::size_t>(b)]);
+    expected += constant_head_loss(z[t], batch.label[b], setup.tasks[t].organs) / 4;
+  }
+  EXPECT_NEAR(method->train_step(batch, {0, 0, 0, 10})[0].second.item<double>(), expected, 1e-5);
 }
 
 }  // namespace

@@ -3,6 +3,9 @@
 #include <gtest/gtest.h>
 #include <torch/torch.h>
 
+#include <algorithm>
+#include <cmath>
+
 #include "core/error.h"
 #include "tests/baselines/method_probe.h"
 
@@ -43,6 +46,16 @@ TEST(UniSeg, Fidelity2ThePromptIsNormalAtFirstAndLearned) {
   EXPECT_TRUE((snapshot(*method).at("network.prompt") != before).all().item<bool>());
 }
 
+// FUSE makes the prompts of all tasks, of which an image's own goes on: the others' last norm learns nothing.
+TEST(UniSeg, AnImageLearnsWithThePromptOfItsTask) {
+  for (const std::int64_t task : {0, 1, 2}) {
+    const at::Tensor gradient =
+        first_step(*make(), small_batch(small_setup(), {task, task}, 1), {0, 0, 0, 10})
+            .gradients.at("network.fusion.norm2.weight");
+    for (std::int64_t t = 0; t < 3; ++t) EXPECT_EQ(gradient[t].item<float>() != 0, t == task) << t << task;
+  }
+}
+
 // 23 convolutions of the encoder, 3 of FUSE once for all tasks; projection and decoder once for each.
 TEST(UniSeg, Fidelity8TheEncoderRunsOnceForAllThreeTasks) {
   const auto method = make();
@@ -70,6 +83,30 @@ TEST(UniSeg, ImagePromptOnCtIsTheMeanOfBothCtPrompts) {
   const at::Tensor both = on_ct({Modality::ct, Modality::ct, Modality::mr});
   EXPECT_GT((first - second).abs().max().item<float>(), 1e-3F);
   EXPECT_LE((both - (first + second) / 2).abs().max().item<float>(), 1e-5F);
+}
+
+// A task that is CT's only one shows its prompt's probabilities; its organs' ratios are those of the owner's.
+TEST(UniSeg, OwnerPromptShowsEachOrganWithItsOwnTasksPrompt) {
+  const auto owner = make();
+  amplify_prompts(*owner);
+  const at::Tensor by_owner = owner->predict(images(), Modality::mr);
+  for (std::size_t t = 0; t < 3; ++t) {
+    MethodSetup setup = undecayed_setup(1);
+    for (std::size_t other = 0; other < 3; ++other)
+      setup.tasks[other].modality = other == t ? Modality::ct : Modality::mr;
+    const auto alone = make({{"prompt", "image"}}, setup);
+    amplify_prompts(*alone);
+    const at::Tensor by_task = alone->predict(images(), Modality::ct);
+    for (std::size_t shown = 0; shown < 3; ++shown) {
+      const at::Tensor index = at::tensor(setup.tasks[shown].organs, at::kLong);
+      const auto ratio = [&](const at::Tensor& p) {
+        const at::Tensor part = p.index_select(1, index);
+        return part / part.sum(1, true);
+      };
+      const float difference = (ratio(by_owner) - ratio(by_task)).abs().max().item<float>();
+      EXPECT_EQ(difference < 1e-5F, shown == t) << shown << t << " " << difference;
+    }
+  }
 }
 
 TEST(UniSeg, OwnerPromptsDoNotDependOnTheModality) {
@@ -105,6 +142,35 @@ TEST(UniSeg, TaskSlicesHaveAsManyChannelsAsTheLargestTaskNeeds) {
           .gradients.at("network.decoder.head_conv.bias");
   EXPECT_EQ(gradient[5].item<float>(), 0.0F);
   EXPECT_GT(gradient.slice(0, 0, 5).abs().min().item<double>(), 1e-4);
+}
+
+// By hand on a head that says the same everywhere: channels 0..|L_t| are the task's, in its organs' order.
+TEST(UniSeg, TaskSlicesLearnAndShowTheFirstChannels) {
+  const MethodSetup setup = small_setup();
+  const auto method = make({{"output", "task-slices"}});
+  const std::vector<double> z{0.3, -0.2, 0.5, 0.1, -0.4, 0.2};
+  set_constant(*method, "network.decoder.head_conv", z);
+  const at::Tensor p = method->predict(images(), Modality::mr).select(0, 0).flatten(1).select(1, 0);
+  std::vector<double> expected(14);
+  expected[0] = 1;
+  for (const Task& task : setup.tasks) {
+    double total = 0;
+    for (std::size_t j = 0; j <= task.organs.size(); ++j) total += std::exp(z[j]);
+    expected[0] = std::min(expected[0], std::exp(z[0]) / total);
+    for (std::size_t j = 0; j < task.organs.size(); ++j)
+      expected[static_cast<std::size_t>(task.organs[j])] = std::exp(z[j + 1]) / total;
+  }
+  double sum = 0;
+  for (const double value : expected) sum += value;
+  for (std::size_t c = 0; c < 14; ++c)
+    EXPECT_NEAR(p[static_cast<std::int64_t>(c)].item<double>(), expected[c] / sum, 1e-6) << c;
+
+  const Batch batch = small_batch(setup, {0, 2}, 1);
+  const std::vector<double> first(z.begin(), z.begin() + 5);
+  const double loss = (constant_head_loss(first, batch.label[0], setup.tasks[0].organs) +
+                       constant_head_loss(z, batch.label[1], setup.tasks[2].organs)) /
+                      2;
+  EXPECT_NEAR(method->train_step(batch, {0, 0, 0, 10})[0].second.item<double>(), loss, 1e-5);
 }
 
 TEST(UniSeg, TaskSlicesWithTheImagesPromptCannotFindOrgansOfTheOtherModality) {

@@ -40,9 +40,7 @@ at::Tensor two_logits(const at::Tensor& x, double a) { return at::cat({a * x, at
 // The backbone as the method has it at its first step.
 ResidualUNet first_network() {
   ResidualUNet network(backbone_shape(14, 16, 2));
-  const auto tensors = snapshot(*make());
-  const torch::NoGradGuard no_grad;
-  for (auto& entry : network->named_parameters()) entry.value().copy_(tensors.at("network." + entry.key()));
+  copy_parameters(*make(), "network.", *network);
   return network;
 }
 

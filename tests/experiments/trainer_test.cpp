@@ -3,6 +3,7 @@
 #include <ATen/ATen.h>
 #include <gtest/gtest.h>
 
+#include <array>
 #include <fstream>
 #include <limits>
 #include <map>
@@ -252,6 +253,49 @@ TEST(Single, Fidelity3PatchesOfEachCaseEqualThoseOfOtherMethods) {
   EXPECT_EQ(all.patches, train(other, {record, data, folder.path() / "b"}, *make_silent_progress()).patches);
   EXPECT_EQ(single.patches, other.patches);
   for (const auto& [id, patches] : single.patches) EXPECT_EQ(patches, record.preset.schedule.epochs) << id;
+}
+
+// Two parts whose weights count their steps. A part finds an organ of its task at one of its validations, and
+// nothing at the others.
+class PeakingOnce final : public Method {
+ public:
+  StepReport train_step(const Batch&, const StepContext& context) override {
+    weights[static_cast<std::size_t>(context.part)].add_(1);
+    return {{"loss", at::scalar_tensor(1.0)}};
+  }
+  at::Tensor predict(const at::Tensor& patch, Modality) override { return at::zeros_like(patch); }
+  at::Tensor predict_part(std::int64_t part, const at::Tensor& patch, Modality) override {
+    const auto p = static_cast<std::size_t>(part);
+    const auto steps = weights[p].item<std::int64_t>();
+    if (validated[p].empty() || validated[p].back() != steps) validated[p].push_back(steps);
+    at::Tensor said = at::zeros({patch.size(0), 1 + kOrgans, patch.size(2), patch.size(3), patch.size(4)});
+    const bool peaks = validated[p].size() == peak[p] + 1;
+    said.select(1, peaks ? tiny_tasks()[p].organs[0] : 0).fill_(1);
+    return said;
+  }
+  void visit_state(StateVisitor& visitor) override {
+    visitor.tensor("a/weight", weights[0]);
+    visitor.tensor("b/weight", weights[1]);
+  }
+  [[nodiscard]] std::vector<TrainingPart> parts() const override { return {{"a", {0}}, {"b", {1}}}; }
+
+  std::array<at::Tensor, 2> weights{at::zeros({}), at::zeros({})};
+  std::array<std::vector<std::int64_t>, 2> validated;  // steps of each part at its validations
+  static constexpr std::array<std::size_t, 2> peak{1, 2};
+};
+
+TEST(Trainer, EachPartEndsWithItsOwnBestWeights) {
+  const TemporaryFolder folder;
+  const PreparedDataset data = tiny_dataset(folder.path() / "cache", {16, 16, 18});
+  PeakingOnce method;
+  RunRecord record = tiny_record("single");
+  record.preset.schedule.epochs = 8;
+  (void)train(method, {record, data, folder.path() / "run"}, *make_silent_progress());
+  for (std::size_t p = 0; p < 2; ++p) {
+    ASSERT_GE(method.validated[p].size(), 4U);
+    EXPECT_EQ(method.weights[p].item<std::int64_t>(), method.validated[p][PeakingOnce::peak[p]]) << p;
+    EXPECT_LT(method.weights[p].item<std::int64_t>(), method.validated[p].back()) << p;
+  }
 }
 
 // A method whose loss breaks, to see what the trainer says.

@@ -29,17 +29,18 @@ inline at::Tensor uniform(at::IntArrayRef shape, RandomStream& random, double lo
   return values;
 }
 
-/// Images of the given tasks; labels in blocks of 8 voxels, organs of other tasks erased under partial
-/// supervision.
+/// Images of the given tasks, of the setup's patch size; labels in 4x4x4 blocks, organs of other tasks erased
+/// under partial supervision.
 inline Batch small_batch(const MethodSetup& setup, const std::vector<std::int64_t>& tasks, std::uint64_t seed,
                          Supervision supervision = Supervision::partial) {
   RandomStream random(seed, "batch");
   const auto images = static_cast<std::int64_t>(tasks.size());
+  const auto [depth, height, width] = setup.patch_voxels;
   Batch batch;
-  batch.image = uniform({images, 1, 32, 32, 32}, random, -1, 1);
-  batch.atlas = uniform({images, kOrgans, 32, 32, 32}, random, 0, 1);
+  batch.image = uniform({images, 1, depth, height, width}, random, -1, 1);
+  batch.atlas = uniform({images, kOrgans, depth, height, width}, random, 0, 1);
   const at::Tensor coarse = uniform({images, 1, 4, 4, 4}, random, 0, 14).floor();
-  batch.label = at::upsample_nearest3d(coarse, {32, 32, 32}).select(1, 0).to(at::kLong);
+  batch.label = at::upsample_nearest3d(coarse, {depth, height, width}).select(1, 0).to(at::kLong);
   batch.labelled = at::zeros({images, kOrgans}, at::kBool);
   batch.task = tasks;
   batch.supervision = supervision;
