@@ -95,6 +95,8 @@ BENCHMARK_CAPTURE(training_step, cond_dec, "{}", "cond_dec")->Apply(smoke_size);
 BENCHMARK_CAPTURE(training_step, dodnet, "{}", "dodnet")->Apply(smoke_size);
 BENCHMARK_CAPTURE(training_step, uniseg, "{}", "uniseg")->Apply(smoke_size);
 BENCHMARK_CAPTURE(training_step, vat, "{}", "vat")->Apply(smoke_size);
+// Trusting every voxel that the untrained teacher gets right, so that memory and contrast have work.
+BENCHMARK_CAPTURE(training_step, pcl, R"({"confidence": 0})", "pcl")->Apply(smoke_size);
 BENCHMARK_CAPTURE(prediction, ablation_a, TOTUM_MODULES("false", "false", "false"), "proposed")
     ->Apply(smoke_size);
 BENCHMARK_CAPTURE(prediction, single, "{}", "single")->Apply(smoke_size);
