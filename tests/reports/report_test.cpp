@@ -143,6 +143,13 @@ TEST_F(ReportTest, EqualRunsGiveEqualBytesButForTimes) {
   EXPECT_EQ(first.dump(), second.dump());
 }
 
+TEST_F(ReportTest, AnyNumberOfThreadsGivesTheSameBytes) {
+  const ReportInput input = read_runs(runs(), synthetic_tables());
+  const std::string one = make_report(input, shipped_numbers(), {1000, 1, 1}).dump();
+  for (const int threads : {2, 3})
+    EXPECT_EQ(make_report(input, shipped_numbers(), {1000, 1, threads}).dump(), one) << threads;
+}
+
 TEST_F(ReportTest, SaysThatFewerThanThreeSeedsSpeakAboutWeights) {
   EXPECT_THAT(report_of(runs())["caveats"].dump(), HasSubstr("Fewer than three seeds"));
   write_synthetic_grid(runs(), 3);
