@@ -56,6 +56,10 @@ std::string relation(double points, const std::string& unit) {
 
 }  // namespace
 
+std::string correction_name(const std::string& correction) {
+  return correction == "holm" ? "Holm" : correction == "hochberg" ? "Hochberg" : "Benjamini-Hochberg";
+}
+
 std::string p_text(double p) {
   if (p < 0.001) return "< 0.001";
   return p < 0.1 ? fmt::format("{:.3g}", p) : fmt::format("{:.3f}", p);
@@ -71,8 +75,7 @@ std::string comparison_sentence(const nlohmann::json& test, const std::string& r
       "ties, {} losses); {}.",
       cell, test.at("pairs").get<std::int64_t>(), pairs, metric_name(table.metric), reference,
       relation(scale * test.at("mean_difference").get<double>(), unit_of(table.metric)), other,
-      interval_text(test.at("bca95"), scale),
-      table.tests.correction == "holm" ? "Holm" : "Benjamini-Hochberg",
+      interval_text(test.at("bca95"), scale), correction_name(table.tests.correction),
       equal_to(p_text(test.at("p_adjusted"))), test.at("wins").get<std::int64_t>(),
       test.at("ties_in_outcome").get<std::int64_t>(), test.at("losses").get<std::int64_t>(),
       conclusion(test, table));
