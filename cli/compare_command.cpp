@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <filesystem>
 #include <memory>
+#include <optional>
 #include <set>
 #include <string>
 
@@ -21,7 +22,9 @@ namespace fs = std::filesystem;
 
 struct Arguments {
   std::vector<std::string> scores;
-  std::string out, reference, metric = "dice", grid = "native", correction = "holm", pairs = "patient";
+  std::string out, reference, metric = "dice", grid = "native", correction = "holm", pairs = "patient",
+                              post_hoc = "wilcoxon-holm";
+  std::optional<double> margin;
   bool intersect = false;
 };
 
@@ -99,6 +102,8 @@ TableSpec make_table(const std::vector<NamedFile>& files, const std::vector<Repo
   }
   table.tests.correction = arguments.correction;
   table.tests.pairs = arguments.pairs;
+  table.tests.post_hoc = arguments.post_hoc;
+  table.tests.equivalence_margin = arguments.margin.value_or(default_equivalence_margin(arguments.metric));
   return table;
 }
 
@@ -132,10 +137,18 @@ void add_compare_command(CLI::App& app, int&) {
       ->check(CLI::IsMember({"native", "network"}))
       ->capture_default_str();
   command->add_option("--correction", a->correction, "Correction")
-      ->check(CLI::IsMember({"holm", "benjamini-hochberg"}))
+      ->check(CLI::IsMember({"holm", "hochberg", "benjamini-hochberg"}))
       ->capture_default_str();
   command->add_option("--pairs", a->pairs, "What a pair is")
       ->check(CLI::IsMember({"patient", "pooled"}))
+      ->capture_default_str();
+  command
+      ->add_option("--margin", a->margin,
+                   "Difference of means, in the metric's unit (Dice 0.01 is one point), within which two "
+                   "methods are called equivalent (default: the metric's own)")
+      ->check(CLI::PositiveNumber);
+  command->add_option("--post-hoc", a->post_hoc, "Groups of methods that the rankings show")
+      ->check(CLI::IsMember({"wilcoxon-holm", "nemenyi"}))
       ->capture_default_str();
   command->add_flag("--intersect", a->intersect, "Compare on common cases where the cases differ");
   command->callback([a] {

@@ -9,6 +9,7 @@
 #include <map>
 
 #include "core/error.h"
+#include "evaluation/sign_test.h"
 
 namespace totum {
 
@@ -115,6 +116,7 @@ void compare_patients(std::span<const PairedValues> parts, const ComparisonOptio
                       PairedComparison& out) {
   std::vector<std::vector<Cluster>> patients;
   std::vector<ClusteredMean> means;
+  out.parts = static_cast<std::int64_t>(parts.size());
   for (const PairedValues& part : parts) {
     patients.push_back(differences_by_patient(part));
     means.push_back(clustered_mean(patients.back()));
@@ -122,6 +124,8 @@ void compare_patients(std::span<const PairedValues> parts, const ComparisonOptio
   }
   const ClusteredMean difference = mean_of_means(means);
   out.mean_difference = difference.mean;
+  out.standard_error = difference.standard_error;
+  out.degrees_of_freedom = difference.degrees_of_freedom;
   out.t = t_interval(difference, kConfidence);
   out.bca = stratified_bca(patients, difference.mean, options);
   out.p_sign_flip = sign_flip_p(contributions(patients), options.resamples, options.seed);
@@ -201,6 +205,7 @@ PairedComparison compare(std::span<const PairedValues> parts, const ComparisonOp
   out.hodges_lehmann = hodges_lehmann(values.a, values.b, kConfidence);
   out.rank_biserial = rank_biserial(values.a, values.b, options.test.tie_tolerance);
   out.count = wins_ties_losses(values.a, values.b, options.test.tie_tolerance);
+  out.p_sign_test = sign_test_p(out.count.wins, out.count.losses);
   out.p_pratt = p_under(values, options.test, ZeroRule::pratt);
   out.p_wilcox = p_under(values, options.test, ZeroRule::wilcox);
   out.p_zsplit = p_under(values, options.test, ZeroRule::zsplit);

@@ -51,9 +51,12 @@ struct PairedValues {
 struct PairedComparison {
   std::int64_t pairs = 0;
   std::int64_t patients = 0;
+  std::int64_t parts = 1;
   std::int64_t organs_left_out = 0;
   std::int64_t patients_left_out = 0;
-  double mean_difference = 0;      // a - b, over pairs; over parts, if there are several
+  double mean_difference = 0;  // a - b, over pairs; over parts, if there are several
+  double standard_error = 0;   // of mean_difference over patients; 0 with no degrees of freedom
+  double degrees_of_freedom = 0;
   std::optional<Interval> t, bca;  // 95 % of the mean difference; none for a part of fewer than two patients
   HodgesLehmann hodges_lehmann;
   double rank_biserial = 0;
@@ -61,6 +64,7 @@ struct PairedComparison {
   SignedRankResult test;  // under the declared options
   double p_pratt = 1, p_wilcox = 1, p_zsplit = 1;
   double p_sign_flip = 1;
+  double p_sign_test = 1;    // of wins and losses
   double p_equivalence = 1;  // the larger p of the two one-sided t tests
   double smallest_p = 1;     // that this many pairs can give before correction
 };

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <numeric>
+#include <string>
 
 #include "core/error.h"
 
@@ -33,6 +34,17 @@ std::vector<double> holm(std::span<const double> p) {
   return adjusted;
 }
 
+std::vector<double> hochberg(std::span<const double> p) {
+  const auto order = ascending(p);
+  std::vector<double> adjusted(p.size());
+  double smallest = 1;
+  for (std::size_t rank = order.size(); rank-- > 0;) {
+    smallest = std::min(smallest, static_cast<double>(p.size() - rank) * p[order[rank]]);
+    adjusted[order[rank]] = smallest;
+  }
+  return adjusted;
+}
+
 std::vector<double> benjamini_hochberg(std::span<const double> p) {
   const auto order = ascending(p);
   std::vector<double> adjusted(p.size());
@@ -43,6 +55,13 @@ std::vector<double> benjamini_hochberg(std::span<const double> p) {
     adjusted[order[rank]] = smallest;
   }
   return adjusted;
+}
+
+std::vector<double> adjusted_p(std::string_view correction, std::span<const double> p) {
+  if (correction == "holm") return holm(p);
+  if (correction == "hochberg") return hochberg(p);
+  if (correction == "benjamini-hochberg") return benjamini_hochberg(p);
+  throw DataError("unknown correction " + std::string(correction));
 }
 
 }  // namespace totum

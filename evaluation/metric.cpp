@@ -11,12 +11,12 @@ const std::vector<MetricDescription>& all_metrics() {
       {"iou", "IoU", "|P∩R| / |P∪R|", ""},
       {"sensitivity", "sensitivity", "|P∩R| / |R|", ""},
       {"precision", "precision", "|P∩R| / |P|", ""},
-      {"volume_error_ml", "volume error", "||P|-|R|| · voxel volume", "ml", 1, false},
+      {"volume_error_ml", "volume error", "||P|-|R|| · voxel volume", "ml", 1, false, false, 1.0},
       {"nsd", "NSD", "(|{p∈S(P): d(p,S(R))≤t}| + |{r∈S(R): d(r,S(P))≤t}|) / (|S(P)|+|S(R)|)", "", 1, true,
        true},
       {"hd95", "HD95", "max(q95{d(p,S(R))}, q95{d(r,S(P))}), q95 with linear interpolation", "mm", 1, false,
-       true},
-      {"assd", "ASSD", "(Σ d(p,S(R)) + Σ d(r,S(P))) / (|S(P)|+|S(R)|)", "mm", 1, false, true},
+       true, 1.0},
+      {"assd", "ASSD", "(Σ d(p,S(R)) + Σ d(r,S(P))) / (|S(P)|+|S(R)|)", "mm", 1, false, true, 0.5},
   };
   return metrics;
 }
@@ -47,6 +47,11 @@ bool higher_is_better(std::string_view id) {
 bool is_fraction(std::string_view id) {
   const MetricDescription* metric = find_metric(id);
   return metric == nullptr || metric->unit.empty();
+}
+
+double default_equivalence_margin(std::string_view id) {
+  const MetricDescription* metric = find_metric(id);
+  return metric == nullptr ? 0.01 : metric->equivalence_margin;
 }
 
 }  // namespace totum

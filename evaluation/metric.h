@@ -19,6 +19,9 @@ struct MetricDescription {
   int version = 1;        // goes up with any change that moves a value
   bool higher_is_better = true;
   bool needs_surfaces = false;
+  /// Means that differ by less are called equivalent, and power is asked for this difference, unless a table
+  /// declares its own: in the metric's unit. Conventions (a point, a millimetre), no clinical claims.
+  double equivalence_margin = 0.01;
 };
 
 /// dice, dice_published, iou, sensitivity, precision, volume_error_ml, nsd, hd95, assd.
@@ -32,5 +35,7 @@ std::string metric_name(std::string_view id);
 bool higher_is_better(std::string_view id);
 /// Is it a fraction in [0,1], shown in percent? True for ids that totum does not know.
 bool is_fraction(std::string_view id);
+/// 0.01 for ids that totum does not know.
+double default_equivalence_margin(std::string_view id);
 
 }  // namespace totum

@@ -5,6 +5,16 @@
 
 namespace totum {
 
+/// Ranks within each case: the best value has rank 1 and values closer than `tie_tolerance` to the next one
+/// share their mean rank.
+///
+/// values   [method][case], higher is better, all methods on the same cases
+/// returns  [method][case]
+///
+/// Throws DataError for unequal lengths.
+std::vector<std::vector<double>> ranks_within_cases(const std::vector<std::vector<double>>& values,
+                                                    double tie_tolerance);
+
 /// Rank-then-average: within each case the best value has rank 1 and values closer than `tie_tolerance` to
 /// the next one share their mean rank; returned is each method's mean rank over the cases.
 ///

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include "evaluation/metric.h"
+#include "reports/sentence.h"
 
 namespace totum::render {
 
@@ -130,7 +131,7 @@ bool is_significant(const json& table, const std::string& cell, const std::strin
 }
 
 std::string correction_name(const json& table) {
-  return table.at("tests").at("correction") == "holm" ? "Holm" : "Benjamini-Hochberg";
+  return totum::correction_name(table.at("tests").at("correction").get<std::string>());
 }
 
 std::string paper_verdict(const json& value) {

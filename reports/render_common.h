@@ -42,7 +42,7 @@ bool has_mean(const nlohmann::json& value);
 bool is_best(const nlohmann::json& table, const std::string& cell, const std::string& entry);
 /// Is the entry significantly different from the reference in this cell?
 bool is_significant(const nlohmann::json& table, const std::string& cell, const std::string& entry);
-/// "Holm" or "Benjamini-Hochberg".
+/// "Holm", "Hochberg" or "Benjamini-Hochberg".
 std::string correction_name(const nlohmann::json& table);
 /// "ours above", "inside our 95 % interval", "not comparable: phantom data"; empty without a published value.
 std::string paper_verdict(const nlohmann::json& value);

@@ -4,6 +4,8 @@
 #include <map>
 #include <set>
 
+#include "reports/markdown_rankings.h"
+#include "reports/markdown_text.h"
 #include "reports/render.h"
 #include "reports/render_common.h"
 #include "reports/sentence.h"
@@ -14,32 +16,12 @@ namespace {
 
 using nlohmann::json;
 using namespace render;
-
-// Text that stands for itself in a Markdown table.
-std::string plain(const std::string& text) {
-  std::string out;
-  for (const char c : text) {
-    if (c == '\n' || c == '\r') {
-      out += ' ';
-      continue;
-    }
-    if (c == '|' || c == '*' || c == '`' || c == '<' || c == '\\' || c == '[') out += '\\';
-    out += c;
-  }
-  return out;
-}
-std::string plain(const json& text) { return plain(text.get<std::string>()); }
+using markdown::header;
+using markdown::plain;
+using markdown::row;
 
 // The label of a row, with a dagger if there is a footnote to it.
 std::string row_label(const json& entry) { return plain(entry.at("label")) + (is_marked(entry) ? " †" : ""); }
-
-std::string row(const std::vector<std::string>& fields) {
-  return fmt::format("| {} |\n", fmt::join(fields, " | "));
-}
-
-std::string header(const std::vector<std::string>& fields) {
-  return row(fields) + row(std::vector<std::string>(fields.size(), "---"));
-}
 
 std::string cell_text(const json& table, const std::string& cell, const std::string& entry) {
   const json value = value_of(table, cell, entry);
@@ -163,24 +145,6 @@ std::string test_section(const json& table) {
   return text;
 }
 
-std::string ranking_table(const json& table) {
-  std::string text = header({"cell", "by mean over organs", "by mean rank within patients", "patients"});
-  for (const json& ranking : table.at("rankings")) {
-    const auto names = [&](const char* scheme, bool is_rank) {
-      std::vector<std::string> parts;
-      for (const json& place : ranking.at(scheme)) {
-        const double value = place.at("value");
-        parts.push_back(fmt::format("{} ({})", plain(label_of(table, "entries", place.at("entry"))),
-                                    is_rank ? fmt::format("{:.2f}", value) : percent(table, value)));
-      }
-      return fmt::format("{}", fmt::join(parts, ", "));
-    };
-    text += row({plain(label_of(table, "cells", ranking.at("cell"))), names("by_mean", false),
-                 names("by_mean_rank", true), ranking.at("patients").dump()});
-  }
-  return text;
-}
-
 std::string organ_table(const json& table) {
   using Key = std::tuple<std::string, std::int64_t, std::string>;  // modality, organ, relation
   std::map<Key, std::map<std::string, const json*>> rows;
@@ -220,8 +184,11 @@ std::string table_section(const json& report, const json& table) {
       "by:\n\n";
   text += organ_mean_table(table) + "\n";
   for (const json& note : table.at("notes")) text += "- " + plain(note) + "\n";
+  const std::string power =
+      table.at("tests").at("results").empty() ? "" : "\n### Power\n\n" + markdown::power_section(table);
   return text + "\n### Cells\n\n" + interval_table(table) + "\n### Tests\n\n" + test_section(table) +
-         "\n### Rankings\n\n" + ranking_table(table) + "\n### Organs\n\n" + organ_table(table);
+         "\n### Rankings\n\n" + markdown::ranking_section(table) + power + "\n### Organs\n\n" +
+         organ_table(table);
 }
 
 std::string short_hash(const json& object, const char* key) {

@@ -173,6 +173,11 @@ json caveats(const ReportInput& input) {
                     "methods: an upper bound, no rival.",
                     label));
   }
+  if (input.intersect) {
+    list.push_back(
+        "Cases that some methods were not scored on may have been left out for all (--intersect); the notes "
+        "of each table name them.");
+  }
   if (!failures(input).empty()) list.push_back("Some runs have no scores; they are listed as missing.");
   return list;
 }

@@ -101,6 +101,10 @@ std::string relation(double points, const std::string& unit) {
 
 }  // namespace
 
+std::string correction_name(const std::string& correction) {
+  return correction == "holm" ? "Holm" : correction == "hochberg" ? "Hochberg" : "Benjamini-Hochberg";
+}
+
 std::string p_text(double p) {
   if (p < 0.001) return "< 0.001";
   return p < 0.1 ? fmt::format("{:.3g}", p) : fmt::format("{:.3f}", p);
@@ -116,8 +120,7 @@ std::string comparison_sentence(const nlohmann::json& test, const std::string& r
       "losses); {}.",
       cell, test.at("pairs").get<std::int64_t>(), pairs, metric_name(table.metric), reference,
       relation(scale * test.at("mean_difference").get<double>(), unit_of(table.metric)), other,
-      interval_text(test.at("bca95"), scale), test_name(table),
-      table.tests.correction == "holm" ? "Holm" : "Benjamini-Hochberg",
+      interval_text(test.at("bca95"), scale), test_name(table), correction_name(table.tests.correction),
       equal_to(p_beside(test.at("p_adjusted"), table.tests.alpha)), test.at("wins").get<std::int64_t>(),
       test.at("ties_in_outcome").get<std::int64_t>(), test.at("losses").get<std::int64_t>(),
       conclusion(test, table));

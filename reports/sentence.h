@@ -12,6 +12,9 @@ namespace totum {
 std::string comparison_sentence(const nlohmann::json& test, const std::string& reference,
                                 const std::string& other, const std::string& cell, const TableSpec& table);
 
+/// "Holm", "Hochberg" or "Benjamini-Hochberg".
+std::string correction_name(const std::string& correction);
+
 /// "0.031", "< 0.001"
 std::string p_text(double p);
 

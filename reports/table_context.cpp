@@ -1,6 +1,10 @@
 #include "reports/table_context.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
+
+#include "core/error.h"
 
 namespace totum {
 
@@ -16,6 +20,30 @@ TableContext::TableContext(const TableSpec& the_table, const ReportInput& the_in
       scores.insert(scores.end(), run.scores->begin(), run.scores->end());
     }
   }
+  if (input.intersect) leave_out_cases_of_some();
+}
+
+void TableContext::leave_out_cases_of_some() {
+  std::map<std::string, std::set<std::string>> entries_of;  // by case
+  std::size_t entries_with_scores = 0;
+  for (const auto& [entry, scores] : scores_) {
+    entries_with_scores += scores.empty() ? 0 : 1;
+    for (const Score& score : scores) {
+      if (score.metric == table.metric && score.grid == table.grid) entries_of[score.case_id].insert(entry);
+    }
+  }
+  std::size_t common = 0;
+  for (const auto& [case_id, entries] : entries_of) {
+    if (entries.size() == entries_with_scores) {
+      ++common;
+    } else {
+      cases_left_out_.insert(case_id);
+    }
+  }
+  if (common == 0 && entries_with_scores > 0)
+    throw DataError(fmt::format("{}: there is no case that all entries were scored on", table.name), true);
+  for (auto& [entry, scores] : scores_)
+    std::erase_if(scores, [&](const Score& score) { return cases_left_out_.contains(score.case_id); });
 }
 
 const std::vector<const ReportRun*>& TableContext::runs_of(const std::string& entry) const {
@@ -41,8 +69,11 @@ std::vector<const TableCell*> TableContext::basic_cells(const TableCell& of_cell
 std::vector<std::vector<PatientScores>> TableContext::parts_of(const TableCell& of_cell,
                                                                const std::vector<Score>& scores) const {
   std::vector<std::vector<PatientScores>> parts;
-  for (const TableCell* basic : basic_cells(of_cell))
+  for (const TableCell* basic : basic_cells(of_cell)) {
     parts.push_back(patients_of_cell(scores, filter_of(*basic)));
+    std::erase_if(parts.back(),
+                  [&](const PatientScores& patient) { return cases_left_out_.contains(patient.case_id); });
+  }
   return parts;
 }
 

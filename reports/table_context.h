@@ -2,6 +2,7 @@
 // What every part of a table's results is computed from. Internal to reports/.
 
 #include <map>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -23,11 +24,14 @@ class TableContext {
 
   /// The runs of an entry that have scores, by seed; empty if there are none.
   [[nodiscard]] const std::vector<const ReportRun*>& runs_of(const std::string& entry) const;
-  /// The scores of all these runs.
+  /// The scores of all these runs, without cases_left_out().
   [[nodiscard]] const std::vector<Score>& scores_of(const std::string& entry) const;
   [[nodiscard]] const TableCell& cell(const std::string& id) const;
   /// The basic cells that a cell consists of: itself, or those of mean_of.
   [[nodiscard]] std::vector<const TableCell*> basic_cells(const TableCell& cell) const;
+  /// With `intersect`: cases that some entries were scored on and others were not, so that they count for
+  /// none; else empty.
+  [[nodiscard]] const std::set<std::string>& cases_left_out() const { return cases_left_out_; }
   /// Patients of the cell, one list for each of its basic cells.
   [[nodiscard]] std::vector<std::vector<PatientScores>> parts_of(const TableCell& cell,
                                                                  const std::vector<Score>& scores) const;
@@ -40,8 +44,11 @@ class TableContext {
   [[nodiscard]] bool is_compared(const TableEntry& entry) const;
 
  private:
+  void leave_out_cases_of_some();
+
   std::map<std::string, std::vector<const ReportRun*>> runs_;
   std::map<std::string, std::vector<Score>> scores_;
+  std::set<std::string> cases_left_out_;
 };
 
 }  // namespace totum

@@ -1,10 +1,13 @@
 #include "reports/table_results.h"
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include <algorithm>
 
+#include "evaluation/metric.h"
 #include "reports/table_context.h"
+#include "reports/table_rankings.h"
 #include "reports/table_tests.h"
 #include "reports/table_values.h"
 
@@ -46,8 +49,13 @@ json cells(const TableSpec& table) {
 }
 
 // What a reader of this table must know before believing it.
-json notes(const json& values, const json& tests) {
+json notes(const TableContext& context, const json& values, const json& tests) {
   json list = json::array();
+  if (!context.cases_left_out().empty()) {
+    list.push_back(
+        fmt::format("Only cases that all entries were scored on count (--intersect); left out: {}.",
+                    fmt::join(context.cases_left_out(), ", ")));
+  }
   std::int64_t fewest = kPatientsForBootstrap;
   std::int64_t holes = 0;
   std::int64_t hallucinations = 0;
@@ -99,16 +107,18 @@ json table_results(const TableSpec& table, const ReportInput& input, const Publi
           {"name", table.name},
           {"title", table.title},
           {"metric", table.metric},
+          {"unit", is_fraction(table.metric) ? "" : find_metric(table.metric)->unit},
           {"grid", table.grid},
           {"paper_table", table.paper_table},
           {"entries", entries(context)},
           {"cells", cells(table)},
+          {"cases_left_out", context.cases_left_out()},
           {"values", values},
-          {"rankings", table_rankings(context, values)},
+          {"rankings", table_rankings(context)},
           {"tests", tests},
           {"organs", table_organs(context)},
           {"patients", table_patients(context)},
-          {"notes", notes(values, tests)}};
+          {"notes", notes(context, values, tests)}};
 }
 
 }  // namespace totum

@@ -100,9 +100,12 @@ void read_tests(JsonReader reader, TableSpec& table) {
   reader.optional("pairs", tests.pairs, one_of({"patient", "pooled"}));
   reader.optional("zeros", zeros, one_of({"pratt", "wilcox", "zsplit"}));
   reader.optional("alternative", alternative, one_of({"two-sided", "greater", "less"}));
-  reader.optional("correction", tests.correction, one_of({"holm", "benjamini-hochberg"}));
+  reader.optional("correction", tests.correction, one_of({"holm", "hochberg", "benjamini-hochberg"}));
   reader.optional("alpha", tests.alpha, between(0, 0.5));
-  reader.optional("equivalence_margin", tests.equivalence_margin, between(0, 1));
+  tests.equivalence_margin = default_equivalence_margin(table.metric);
+  reader.optional("equivalence_margin", tests.equivalence_margin,
+                  between(0, is_fraction(table.metric) ? 1 : 1000));
+  reader.optional("post_hoc", tests.post_hoc, one_of({"wilcoxon-holm", "nemenyi"}));
   reader.optional("tie_tolerance", tests.tie_tolerance, between(0, 0.01));
   tests.zeros = zeros == "pratt" ? ZeroRule::pratt : zeros == "wilcox" ? ZeroRule::wilcox : ZeroRule::zsplit;
   tests.alternative = alternative == "greater" ? Alternative::greater
@@ -182,6 +185,7 @@ nlohmann::json to_json(const TableSpec& table) {
             {"correction", t.correction},
             {"alpha", t.alpha},
             {"equivalence_margin", t.equivalence_margin},
+            {"post_hoc", t.post_hoc},
             {"tie_tolerance", t.tie_tolerance}}}};
 }
 

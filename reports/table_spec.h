@@ -43,9 +43,11 @@ struct TableTests {
   std::string pairs = "patient";
   ZeroRule zeros = ZeroRule::pratt;
   Alternative alternative = Alternative::two_sided;
-  std::string correction = "holm";  // or "benjamini-hochberg"; the family is all tests of the table
+  std::string correction =
+      "holm";  // or "hochberg", "benjamini-hochberg"; the family is all tests of the table
   double alpha = 0.05;
-  double equivalence_margin = 0.01;
+  double equivalence_margin = 0.01;        // in the metric's unit; not declared: the metric's own
+  std::string post_hoc = "wilcoxon-holm";  // or "nemenyi": which groups rankings show
   double tie_tolerance = 1e-9;
 };
 

@@ -11,6 +11,7 @@
 #include "evaluation/corrections.h"
 #include "evaluation/metric.h"
 #include "reports/sentence.h"
+#include "reports/test_power.h"
 
 namespace totum {
 
@@ -113,6 +114,7 @@ json numbers_of(const PairedComparison& c) {
           {"p", c.test.p_value},
           {"p_by_zero_rule", {{"pratt", c.p_pratt}, {"wilcox", c.p_wilcox}, {"zsplit", c.p_zsplit}}},
           {"p_sign_flip", c.p_sign_flip},
+          {"p_sign_test", c.p_sign_test},
           {"p_equivalence", c.p_equivalence},
           {"smallest_p", c.smallest_p},
           {"mean_difference", c.mean_difference},
@@ -135,7 +137,8 @@ Verdict verdict_of(const PairedComparison& comparison, const AdjustedP& adjusted
   return verdict == Verdict::worse ? Verdict::better : verdict;
 }
 
-json test_json(const TableContext& context, const MadeTest& made, const AdjustedP& adjusted) {
+json test_json(const TableContext& context, const MadeTest& made, const AdjustedP& adjusted,
+               std::size_t family) {
   const TableSpec& table = context.table;
   json out = numbers_of(made.comparison);
   out["cell"] = made.cell->id;
@@ -145,6 +148,7 @@ json test_json(const TableContext& context, const MadeTest& made, const Adjusted
   out["p_equivalence_adjusted"] = adjusted.equivalence;
   out["reachable"] = adjusted.smallest < table.tests.alpha;
   if (!higher_is_better(table.metric)) std::swap(out["wins"], out["losses"]);
+  out["power"] = power_json(made.comparison, table.tests, family);
   out["verdict"] = to_string(verdict_of(made.comparison, adjusted, table));
   out["sentence"] = comparison_sentence(out, context.label_of(table.tests.reference), made.entry->label,
                                         made.cell->label, table);
@@ -156,7 +160,7 @@ std::string pairs_note(const TableContext& context) {
                          ? "one pair for each patient and organ: pairs are not independent"
                          : "one pair for each patient: the mean over the organs of the cell that both "
                            "methods were scored on";
-  if (context.input.intersect) note += "; only patients that both methods were scored on";
+  if (context.input.intersect) note += "; only patients that all entries were scored on";
   const bool has_mean_of = std::any_of(context.table.cells.begin(), context.table.cells.end(),
                                        [](const TableCell& c) { return c.shown && !c.mean_of.empty(); });
   if (has_mean_of) {
@@ -185,12 +189,11 @@ std::string family_text(const TableContext& context, std::size_t made, std::size
 // The family was declared before there were scores: a test that can't be made stays in it, with p = 1.
 std::vector<AdjustedP> adjusted_over_family(const TableTests& tests, const std::vector<MadeTest>& made,
                                             std::size_t skipped) {
-  const auto adjust = tests.correction == "holm" ? holm : benjamini_hochberg;
   const auto adjusted = [&](auto p_of) {
     std::vector<double> p;
     for (const MadeTest& test : made) p.push_back(p_of(test.comparison));
     p.resize(made.size() + skipped, 1.0);
-    return adjust(p);
+    return adjusted_p(tests.correction, p);
   };
   const auto difference = adjusted([](const PairedComparison& c) { return c.test.p_value; });
   const auto smallest = adjusted([](const PairedComparison& c) { return c.smallest_p; });
@@ -208,7 +211,9 @@ json table_tests(const TableContext& context) {
   const std::vector<MadeTest> made = make_tests(context, skipped);
   const std::vector<AdjustedP> adjusted = adjusted_over_family(tests, made, skipped.size());
   json results = json::array();
-  for (std::size_t i = 0; i < made.size(); ++i) results.push_back(test_json(context, made[i], adjusted[i]));
+  const std::size_t family = made.size() + skipped.size();
+  for (std::size_t i = 0; i < made.size(); ++i)
+    results.push_back(test_json(context, made[i], adjusted[i], family));
   return {{"reference", tests.reference},
           {"test", "Wilcoxon signed-rank"},
           {"pairs", tests.pairs},
@@ -220,6 +225,8 @@ json table_tests(const TableContext& context) {
           {"family", family_text(context, made.size(), skipped.size())},
           {"alpha", tests.alpha},
           {"equivalence_margin", tests.equivalence_margin},
+          {"wanted_power", kWantedPower},
+          {"power_alpha", tests.alpha / static_cast<double>(std::max<std::size_t>(family, 1))},
           {"results", results},
           {"skipped", skipped}};
 }

@@ -10,7 +10,6 @@
 
 #include "core/random.h"
 #include "evaluation/metric.h"
-#include "evaluation/ranking.h"
 
 namespace totum {
 
@@ -184,54 +183,6 @@ std::map<PatientOfPart, double> patient_means(const TableContext& context, const
   return means;
 }
 
-json ordered(std::vector<std::pair<double, std::string>> order, bool ascending) {
-  std::stable_sort(order.begin(), order.end(), [&](const auto& x, const auto& y) {
-    return ascending ? x.first < y.first : x.first > y.first;
-  });
-  json list = json::array();
-  for (const auto& [value, entry] : order) list.push_back({{"entry", entry}, {"value", value}});
-  return list;
-}
-
-json ranking_by_mean(const TableContext& context, const TableCell& cell, const json& values) {
-  std::vector<std::pair<double, std::string>> order;
-  for (const TableEntry& entry : context.table.entries) {
-    if (!context.is_compared(entry)) continue;
-    for (const json& value : values) {
-      if (value.at("cell") == cell.id && value.at("entry") == entry.id && value.contains("mean_over_organs"))
-        order.emplace_back(value.at("mean_over_organs").get<double>(), entry.id);
-    }
-  }
-  return ordered(std::move(order), /*ascending=*/!higher_is_better(context.table.metric));
-}
-
-json ranking_by_ranks(const TableContext& context, const TableCell& cell, std::size_t& patients) {
-  std::vector<std::string> entries;
-  std::vector<std::map<PatientOfPart, double>> means;
-  for (const TableEntry& entry : context.table.entries) {
-    if (!context.is_compared(entry)) continue;
-    auto of_entry = patient_means(context, cell, entry.id);
-    if (of_entry.empty()) continue;
-    entries.push_back(entry.id);
-    means.push_back(std::move(of_entry));
-  }
-  std::vector<std::vector<double>> values(means.size());
-  const double sign = higher_is_better(context.table.metric) ? 1 : -1;  // rank 1 is the best
-  if (means.empty()) return json::array();
-  for (const auto& of_first : means.front()) {
-    const PatientOfPart& patient = of_first.first;
-    const bool everywhere =
-        std::all_of(means.begin(), means.end(), [&](const auto& m) { return m.contains(patient); });
-    for (std::size_t e = 0; everywhere && e < means.size(); ++e)
-      values[e].push_back(sign * means[e].at(patient));
-  }
-  patients = values.front().size();
-  const auto ranks = mean_ranks(values, context.table.tests.tie_tolerance);
-  std::vector<std::pair<double, std::string>> order;
-  for (std::size_t e = 0; e < ranks.size(); ++e) order.emplace_back(ranks[e], entries[e]);
-  return ordered(std::move(order), /*ascending=*/true);
-}
-
 }  // namespace
 
 json table_values(const TableContext& context) {
@@ -240,19 +191,6 @@ json table_values(const TableContext& context) {
     for (const TableEntry& entry : context.table.entries) values.push_back(cell_value(context, cell, entry));
   }
   return values;
-}
-
-json table_rankings(const TableContext& context, const json& values) {
-  json list = json::array();
-  for (const TableCell& cell : context.table.cells) {
-    std::size_t patients = 0;
-    const json by_ranks = ranking_by_ranks(context, cell, patients);
-    list.push_back({{"cell", cell.id},
-                    {"by_mean", ranking_by_mean(context, cell, values)},
-                    {"by_mean_rank", by_ranks},
-                    {"patients", patients}});
-  }
-  return list;
 }
 
 json table_patients(const TableContext& context) {

@@ -1,5 +1,5 @@
 #pragma once
-// The numbers of a table's cells, rankings and organs, as JSON. Internal to reports/.
+// The numbers of a table's cells, patients and organs, as JSON. Internal to reports/.
 
 #include <nlohmann/json.hpp>
 
@@ -10,10 +10,6 @@ namespace totum {
 /// One object for each (cell, entry): counts, mean, deviation, intervals, seeds, the paper's number and how
 /// ours stands to it. A cell without a score says why instead.
 nlohmann::json table_values(const TableContext& context);
-
-/// For each cell the entries by mean over organs and by rank-then-average over the patients that all of them
-/// have. `values` comes from table_values.
-nlohmann::json table_rankings(const TableContext& context, const nlohmann::json& values);
 
 /// For each basic cell and each entry the mean over the cell's organs (and over seeds) of every patient.
 nlohmann::json table_patients(const TableContext& context);

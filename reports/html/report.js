@@ -247,7 +247,8 @@
   }
 
   function rankFigure(part, table) {
-    const rankings = table.rankings.filter(r => r.by_mean_rank.length > 1);
+    const byMeanRank = ranking => ranking.why ? [] : ranking.schemes.find(s => s.scheme === 'mean_rank').places;
+    const rankings = table.rankings.filter(r => byMeanRank(r).length > 1);
     if (rankings.length === 0) return;
     part.append(element('h3', 'Mean ranks'));
     let redraw = () => {};
@@ -255,14 +256,15 @@
     redraw = addFigure(part, table.name + '-ranks', `Mean rank over patients; 1 is best. Filled: significantly different from ` +
       `${labelOf(table, table.tests.reference)} after correction; hollow: not shown to differ.`, () => {
       const ranking = rankings.find(r => r.cell === choice.value);
-      const differs = ranking.by_mean_rank.map(r => table.tests.results.some(t => t.cell === ranking.cell && t.entry === r.entry &&
+      const places = byMeanRank(ranking);
+      const differs = places.map(r => table.tests.results.some(t => t.cell === ranking.cell && t.entry === r.entry &&
         (t.verdict === 'better' || t.verdict === 'worse')));
       return {
         traces: [{
-          type: 'scatter', mode: 'markers', x: ranking.by_mean_rank.map(r => r.value), y: ranking.by_mean_rank.map(r => escaped(labelOf(table, r.entry))),
-          marker: {size: 11, color: palette[0], symbol: differs.map((d, i) => ranking.by_mean_rank[i].entry === table.tests.reference ? 'star' :
+          type: 'scatter', mode: 'markers', x: places.map(r => r.value), y: places.map(r => escaped(labelOf(table, r.entry))),
+          marker: {size: 11, color: palette[0], symbol: differs.map((d, i) => places[i].entry === table.tests.reference ? 'star' :
             d ? 'circle' : 'circle-open')}, hovertemplate: '%{y}: mean rank %{x:.2f}<extra></extra>'}],
-        layout: {height: 120 + 28 * ranking.by_mean_rank.length, yaxis: {autorange: 'reversed'}, xaxis: {title: {text: `Mean rank, ${ranking.patients} patients`}}}};
+        layout: {height: 120 + 28 * places.length, yaxis: {autorange: 'reversed'}, xaxis: {title: {text: `Mean rank, ${ranking.patients} patients`}}}};
     });
   }
 

@@ -54,6 +54,8 @@ class Validator {
     } else if (keyword == "enum") {
       if (std::find(rule.begin(), rule.end(), value) == rule.end())
         fault(value.dump() + " is none of " + rule.dump());
+    } else if (keyword == "if") {
+      if (faults(value, rule, path).empty()) append(found, value, schema.at("then"), path);
     } else if (keyword == "required") {
       for (const json& key : rule) {
         if (value.is_object() && !value.contains(key.get<std::string>()))
@@ -108,7 +110,7 @@ class Validator {
            return !value.is_string() ||
                   std::regex_search(value.get<std::string>(), std::regex(rule.get<std::string>()));
          }}};
-    for (const char* words : {"$schema", "$id", "$defs", "title", "description"}) {
+    for (const char* words : {"$schema", "then", "$id", "$defs", "title", "description"}) {
       if (keyword == words) return;
     }
     const auto limit = limits.find(keyword);
