@@ -6,6 +6,7 @@
 
 #include "cli/commands.h"
 #include "cli/report_arguments.h"
+#include "reports/overlays.h"
 #include "reports/render.h"
 #include "reports/report.h"
 
@@ -26,7 +27,8 @@ void add_report_command(CLI::App& app, int& exit_status) {
       ->delimiter(',');
   command->callback([arguments, &exit_status] {
     const ReportInput input = read_runs(arguments->runs, read_tables(arguments->tables));
-    const auto report = make_report(input, published_numbers(), {});
+    auto report = make_report(input, published_numbers(), {});
+    add_overlay_pictures(report, arguments->runs);
     write_report(arguments->out, report);
     fmt::print("{}\n\n", report.at("size").get<std::string>());
     for (const auto& table : report.at("tables")) fmt::print("{}\n", render_text_table(table));

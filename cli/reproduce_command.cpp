@@ -15,6 +15,7 @@
 #include "core/progress.h"
 #include "experiments/devices.h"
 #include "experiments/reproduce.h"
+#include "reports/overlays.h"
 #include "reports/render.h"
 #include "reports/report.h"
 
@@ -109,7 +110,8 @@ std::vector<TableSpec> restricted(std::vector<TableSpec> tables, const std::vect
 
 int report(const ReproduceResult& result, const std::vector<TableSpec>& tables, const fs::path& folder,
            bool as_json) {
-  const auto report = make_report(read_runs(result.runs, tables), published_numbers(), {});
+  auto report = make_report(read_runs(result.runs, tables), published_numbers(), {});
+  add_overlay_pictures(report, result.runs);
   write_report(folder, report);
   if (as_json) {
     fmt::print("{}\n", report.dump(2));

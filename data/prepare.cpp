@@ -15,6 +15,7 @@
 #include "core/parallel.h"
 #include "core/sha256.h"
 #include "data/align_cases.h"
+#include "data/cache_key.h"
 #include "data/nifti.h"
 
 namespace totum {
@@ -22,8 +23,6 @@ namespace totum {
 namespace {
 
 namespace fs = std::filesystem;
-
-constexpr const char* kCacheVersion = "totum-cache-1";
 
 // What stays the same while a file is not rewritten.
 std::string state_of(const fs::path& file) {
@@ -85,17 +84,6 @@ std::vector<fs::path> files_of(const Dataset& dataset, const Split& split) {
   return files;
 }
 
-using FileHashes = std::map<std::string, std::string>;  // by path
-
-// What names a case's cache file: everything that decides the preprocessed case.
-std::string key_of(const std::string& case_id, const DatasetCase& files, Modality modality,
-                   const PreprocessConfig& config, const FileHashes& hashes) {
-  const std::string own_threshold = config.torso == "body" ? case_id : "";
-  return sha256(fmt::format("{} {} {} {} {}{}", kCacheVersion, hashes.at(files.image.string()),
-                            files.label.empty() ? "-" : hashes.at(files.label.string()), to_string(modality),
-                            to_json(config).dump(), own_threshold));
-}
-
 std::vector<CasePlan> plan_cases(const Dataset& dataset, const Split& split, const PreprocessConfig& config,
                                  const fs::path& cache, int threads, std::string& data_sha256) {
   const auto hashes = hash_files(files_of(dataset, split), cache, threads);
@@ -104,7 +92,7 @@ std::vector<CasePlan> plan_cases(const Dataset& dataset, const Split& split, con
   for (const SplitCase& c : split.cases) {
     const DatasetCase& found = dataset.cases.at(c.case_id);
     const Modality modality = split.task_of(c).modality;
-    const std::string key = key_of(c.case_id, found, modality, config, hashes);
+    const std::string key = case_cache_key(c.case_id, found, modality, config, hashes);
     all += c.case_id + key;
     plans.push_back({c.case_id, found, modality, cache / "cases" / (key + ".safetensors")});
   }
@@ -197,8 +185,8 @@ std::string data_sha256_of(const Dataset& dataset, const Split& split, const Pre
   for (std::size_t i = 0; i < files.size(); ++i) hashes[files[i].string()] = hash[i];
   std::string all;
   for (const SplitCase& c : split.cases) {
-    all +=
-        c.case_id + key_of(c.case_id, dataset.cases.at(c.case_id), split.task_of(c).modality, config, hashes);
+    all += c.case_id +
+           case_cache_key(c.case_id, dataset.cases.at(c.case_id), split.task_of(c).modality, config, hashes);
   }
   return sha256(all);
 }

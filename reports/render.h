@@ -2,6 +2,7 @@
 // From report.json to what people read: Markdown, LaTeX (booktabs), CSV. Nothing but the JSON is used.
 
 #include <filesystem>
+#include <map>
 #include <nlohmann/json.hpp>
 #include <string>
 
@@ -16,6 +17,9 @@ std::string render_latex_table(const nlohmann::json& report, const nlohmann::jso
 /// A document that compiles with pdflatex and holds all tables, tests and runs.
 std::string render_latex_document(const nlohmann::json& report);
 
+/// Figures for papers by path: figures/<table>_<what>_<cell>.svg and .pdf, vectors, as wide as LNCS's text.
+std::map<std::string, std::string> render_figures(const nlohmann::json& report);
+
 // Long-form CSV with full precision, one row for each …
 std::string render_csv_values(const nlohmann::json& report, const nlohmann::json& table);  // (cell, entry)
 std::string render_csv_tests(const nlohmann::json& report, const nlohmann::json& table);   // test
@@ -25,11 +29,11 @@ std::string render_csv_organs(const nlohmann::json& report,
 /// The shown cells of a table on a terminal, percents.
 std::string render_text_table(const nlohmann::json& table);
 
-/// Writes report.json, report.html, report.md, report.tex, tables/<name>.tex and the CSV files into `folder`.
-/// All files are written into a temporary folder there first, then renamed one by one, report.json last. It
-/// holds the SHA-256 of the others under "files", so that writing that was cut short between two renames is
-/// found by `totum verify`; writing again mends it. Files of an earlier report that the new one lacks are
-/// removed. Adds times.created_at.
+/// Writes report.json, report.html, report.md, report.tex, tables/<name>.tex, the CSV files and figures/ into
+/// `folder`. All files are written into a temporary folder there first, then renamed one by one, report.json
+/// last. It holds the SHA-256 of the others under "files", so that writing that was cut short between two
+/// renames is found by `totum verify`; writing again mends it. Files of an earlier report that the new one
+/// lacks are removed. Adds times.created_at.
 void write_report(const std::filesystem::path& folder, nlohmann::json report);
 
 }  // namespace totum

@@ -1,5 +1,6 @@
 #include <map>
 
+#include "evaluation/metric.h"
 #include "reports/html_resources.h"
 #include "reports/render.h"
 
@@ -47,6 +48,16 @@ std::string as_script_data(const json& report) {
   return out;
 }
 
+// Names, units and directions by metric id.
+json metrics() {
+  json out = json::object();
+  for (const MetricDescription& metric : all_metrics()) {
+    out[std::string(metric.id)] = {
+        {"name", metric.name}, {"unit", metric.unit}, {"higher_is_better", metric.higher_is_better}};
+  }
+  return out;
+}
+
 // The page with each {{NAME}} replaced, in one pass, so that what is put in is never searched.
 std::string filled(std::string_view page, const std::map<std::string_view, std::string_view>& parts) {
   std::string out;
@@ -67,9 +78,11 @@ std::string render_html(const json& report) {
   const std::string title = escaped(report.at("title"));
   const std::string size = escaped(report.at("size"));
   const std::string data = as_script_data(report);
+  const std::string metric_data = as_script_data(metrics());
   return filled(html::page(), {{"TITLE", title},
                                {"SIZE", size},
                                {"REPORT", data},
+                               {"METRICS", metric_data},
                                {"CSS", html::css()},
                                {"JS", html::js()},
                                {"PLOTLY", html::plotly()}});

@@ -8,6 +8,7 @@
 #include <set>
 
 #include "core/version.h"
+#include "reports/overlays.h"
 #include "reports/table_results.h"
 
 namespace totum {
@@ -201,6 +202,7 @@ json make_report(const ReportInput& input, const PublishedNumbers& published, co
           {"resampling", {{"resamples", options.resamples}, {"seed", options.seed}}},
           {"intersect", input.intersect},
           {"tables", tables},
+          {"overlays", overlays(input, tables)},
           {"training", training(input)},
           {"failures", failures(input)},
           {"warnings", collected(input)},

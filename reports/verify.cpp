@@ -10,6 +10,7 @@
 #include "core/json_reader.h"
 #include "core/sha256.h"
 #include "evaluation/rescore.h"
+#include "reports/overlays.h"
 #include "reports/record_hash.h"
 #include "reports/report.h"
 
@@ -199,7 +200,9 @@ bool check_numbers(Chain& chain, const json& report, const json& again) {
     if (!chain.add(equality_link(std::string("report.json: ") + part, report.at(part), again.at(part))))
       return false;
   }
-  return true;
+  return chain.add(equality_link("report.json: cases of the overlays",
+                                 without_pictures(report.at("overlays")),
+                                 without_pictures(again.at("overlays"))));
 }
 
 json read_report(const fs::path& path) {

@@ -34,8 +34,9 @@ struct VerifyRequest {
 /// configuration's hash, the split, done.json, every file that done.json names (weights, predictions,
 /// scores), the hash of images, labels and preprocessing, and the scores of the stored label maps on each
 /// grid (these need `data`, and are listed as unchecked without it); at last every table, recomputed from the
-/// scores. Stops at the first link that does not hold; it is the last element then. Throws DataError if
-/// report.json is missing or no report.
+/// scores, and which cases the overlays show from which label maps (the pictures are not drawn again). Stops
+/// at the first link that does not hold; it is the last element then. Throws DataError if report.json is
+/// missing or no report.
 std::vector<VerifiedLink> verify_report(const VerifyRequest& request, const PublishedNumbers& published);
 
 }  // namespace totum

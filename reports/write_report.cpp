@@ -31,6 +31,7 @@ std::map<std::string, std::string> rendered(const json& report) {
     files[name + "_tests.csv"] = render_csv_tests(report, table);
     files[name + "_organs.csv"] = render_csv_organs(report, table);
   }
+  files.merge(render_figures(report));
   return files;
 }
 
@@ -69,7 +70,8 @@ std::set<std::string> files_of_earlier_report(const fs::path& folder) {
   const json earlier = json::parse(read_file(folder / "report.json"), nullptr, /*allow_exceptions=*/false);
   if (!earlier.is_object() || !earlier.contains("files") || !earlier.at("files").is_object()) return names;
   for (const auto& [name, hash] : earlier.at("files").items()) {
-    const bool is_ours = name.starts_with("tables/") && name.find("..") == std::string::npos;
+    const bool is_ours =
+        (name.starts_with("tables/") || name.starts_with("figures/")) && name.find("..") == std::string::npos;
     if (is_ours) names.insert(name);
   }
   return names;

@@ -3,6 +3,7 @@
 // for Plotly, which reads a few tags, it is escaped.
 (() => {
   const report = JSON.parse(document.getElementById('report').textContent);
+  const metrics = JSON.parse(document.getElementById('metrics').textContent);
   const content = document.getElementById('content');
   const sections = document.getElementById('sections');
   const dark = window.matchMedia('(prefers-color-scheme: dark)');
@@ -21,7 +22,13 @@
   const escaped = text => String(text).replace(/&/g, '&amp;').replace(/</g, '&lt;').replace(/>/g, '&gt;');
   const isNumber = value => typeof value === 'number' && Number.isFinite(value);
   const percent = value => isNumber(value) ? (100 * value).toFixed(1).replace(/^-0\.0$/, '0.0') : '–';
-  const points = value => isNumber(value) ? 100 * value : null;
+  // Fractions are shown in percent, other metrics in their unit; metrics of other programs count as fractions.
+  const metricOf = table => metrics[table.metric] || {name: table.metric, unit: '', higher_is_better: true};
+  const isFraction = table => metricOf(table).unit === '';
+  const valueText = (table, value) => isFraction(table) ? percent(value) : isNumber(value) ? value.toFixed(2) : '–';
+  const plotted = (table, value) => !isNumber(value) ? null : isFraction(table) ? 100 * value : value;
+  const metricInUnit = table => metricOf(table).name + ' in ' + (metricOf(table).unit || 'percent');
+  const differenceUnit = table => isFraction(table) ? metricOf(table).name + ' points' : metricOf(table).unit + ' of ' + metricOf(table).name;
   const pText = p => !isNumber(p) ? '–' : p < 0.001 ? '< 0.001' : p.toFixed(3);
   const labelOf = (table, id) => (table.entries.find(e => e.id === id) || {label: id}).label;
   const cellLabel = (table, id) => (table.cells.find(c => c.id === id) || {label: id}).label;
@@ -138,7 +145,7 @@
     const kinds = {};
     cells.forEach(cell => {
       const all = table.values.filter(v => v.cell === cell.id && compared.has(v.entry) && isNumber(v.mean)).map(v => v.mean);
-      const means = [...new Set(all)].sort((a, b) => b - a);  // one of one is not the best, two of two not the second
+      const means = [...new Set(all)].sort((a, b) => metricOf(table).higher_is_better ? b - a : a - b);  // one of one is not the best, two of two not the second
       kinds[cell.id] = mean => all.length > 1 && mean === means[0] ? 'best' : all.length > 2 && mean === means[1] ? 'second' : '';
     });
     const rows = table.entries.map(entry => [{text: shownLabel(table, entry), value: entry.label}].concat(cells.map(cell => {
@@ -146,13 +153,13 @@
       if (!isNumber(value.mean)) return {text: '–', value: null, kind: 'hole', title: value.why || ''};
       const test = table.tests.results.find(t => t.cell === cell.id && t.entry === entry.id);
       const star = test && (test.verdict === 'better' || test.verdict === 'worse') ? ' *' : '';
-      const interval = value.bca95 ? `95 % interval ${percent(value.bca95[0])} to ${percent(value.bca95[1])}; ` : '';
+      const interval = value.bca95 ? `95 % interval ${valueText(table, value.bca95[0])} to ${valueText(table, value.bca95[1])}; ` : '';
       return {
-        text: percent(value.mean) + (isNumber(value.sd) ? ' ± ' + percent(value.sd) : '') + star, value: value.mean,
+        text: valueText(table, value.mean) + (isNumber(value.sd) ? ' ± ' + valueText(table, value.sd) : '') + star, value: value.mean,
         kind: entry.compared ? kinds[cell.id](value.mean) : '',
         title: `${interval}${value.patients} patients, ${value.values} values`};
     })));
-    addTable(part, 'Dice in percent, mean ± sd over all (case, organ) pairs', ['Method', ...cells.map(c => c.label)], rows);
+    addTable(part, metricInUnit(table) + ', mean ± sd over all (case, organ) pairs', ['Method', ...cells.map(c => c.label)], rows);
     part.append(element('p', `Bold: best, underlined: second best of the methods that are compared († is not). ` +
       `*: significantly different from ${labelOf(table, table.tests.reference)} (${table.tests.test}, ${table.tests.correction}` +
       ` correction over ${table.tests.family}, level ${table.tests.alpha}; pairs: ${table.tests.pairs_note}).`, {class: 'note'}));
@@ -175,10 +182,10 @@
 
   function testTable(part, table) {
     part.append(element('h3', 'Tests'));
-    addTable(part, `Differences of ${labelOf(table, table.tests.reference)} to each method, in points`,
+    addTable(part, `Differences of ${labelOf(table, table.tests.reference)} to each method, in ${differenceUnit(table)}`,
       ['Against', 'Cell', 'Pairs', 'Mean difference', 'Hodges–Lehmann', 'Rank-biserial', 'Wins/ties/losses', 'p', 'p adjusted', 'Verdict'],
       table.tests.results.map(t => [labelOf(table, t.entry), cellLabel(table, t.cell), t.pairs,
-        {text: percent(t.mean_difference), value: t.mean_difference}, {text: percent(t.hodges_lehmann), value: t.hodges_lehmann},
+        {text: valueText(table, t.mean_difference), value: t.mean_difference}, {text: valueText(table, t.hodges_lehmann), value: t.hodges_lehmann},
         {text: isNumber(t.rank_biserial) ? t.rank_biserial.toFixed(2) : '–', value: t.rank_biserial},
         `${t.wins}/${t.ties_in_outcome}/${t.losses}`, {text: pText(t.p), value: t.p}, {text: pText(t.p_adjusted), value: t.p_adjusted},
         {text: t.verdict, title: t.sentence}]));
@@ -191,18 +198,19 @@
     if (organs.length === 0) return;
     let redraw = () => {};
     const choice = addChoice(part, 'Test images', kinds.map(k => [k, k.toUpperCase()]), () => redraw());
-    redraw = addFigure(part, table.name + '-organs', 'Mean Dice of each organ in percent; x: the organ is not labelled in ' +
+    redraw = addFigure(part, table.name + '-organs', `${metricInUnit(table)}, mean of each organ; x: the organ is not labelled in ` +
       'this modality (cross-modal); an empty field is a hole.', () => {
       const here = table.organs.filter(o => o.test_modality === choice.value);
       const find = (entry, organ) => here.find(o => o.entry === entry.id && o.organ === organ);
       const x = organs.map(([organ, name]) =>
         escaped(name.replace(/_/g, ' ')) + (here.some(o => o.organ === organ && o.relation === 'cross') ? ' x' : ''));
-      const z = table.entries.map(e => organs.map(([organ]) => points((find(e, organ) || {}).mean)));
+      const z = table.entries.map(e => organs.map(([organ]) => plotted(table, (find(e, organ) || {}).mean)));
       return {
         traces: [{
-          type: 'heatmap', x, y: table.entries.map(e => escaped(e.label)), z, zmin: 0, zmax: 100, colorscale: 'Cividis',
+          type: 'heatmap', x, y: table.entries.map(e => escaped(e.label)), z, zmin: 0, zmax: isFraction(table) ? 100 : undefined,
+          colorscale: 'Cividis', reversescale: !metricOf(table).higher_is_better,
           xgap: 1, ygap: 1, hoverongaps: false, texttemplate: '%{z:.0f}',
-          hovertemplate: '%{y}<br>%{x}: %{z:.1f}<extra></extra>', colorbar: {title: {text: 'Dice'}, thickness: 12}}],
+          hovertemplate: '%{y}<br>%{x}: %{z:.1f}<extra></extra>', colorbar: {title: {text: metricOf(table).name}, thickness: 12}}],
         layout: {height: 190 + 28 * table.entries.length, yaxis: {autorange: 'reversed'}, xaxis: {tickangle: -40}}};
     });
   }
@@ -215,26 +223,26 @@
     const redrawn = [];
     const choice = addChoice(part, 'Cell', cells.map(c => [c, cellLabel(table, c)]), () => redrawn.forEach(draw => draw()));
     const of = entry => (known.find(p => p.cell === choice.value && p.entry === entry) || {values: []}).values;
-    redrawn.push(addFigure(part, table.name + '-patients', 'Each point is a patient: the mean Dice over the organs of the cell.', () => ({
+    redrawn.push(addFigure(part, table.name + '-patients', `Each point is a patient: the mean ${metricOf(table).name} over the organs of the cell.`, () => ({
       traces: table.entries.filter(e => of(e.id).length > 0).map((e, i) => ({
-        type: 'box', name: escaped(e.label), x: of(e.id).map(v => points(v.value)), text: of(e.id).map(v => escaped(v.case)), boxpoints: 'all',
+        type: 'box', name: escaped(e.label), x: of(e.id).map(v => plotted(table, v.value)), text: of(e.id).map(v => escaped(v.case)), boxpoints: 'all',
         jitter: 0.5, pointpos: 0, orientation: 'h', marker: {size: 4, color: palette[i % palette.length]}, fillcolor: 'rgba(128,128,128,0.15)',
         hovertemplate: '%{text}: %{x:.1f}<extra></extra>'})),
-      layout: {height: 110 + 36 * table.entries.length, showlegend: false, yaxis: {autorange: 'reversed'}, xaxis: {title: {text: 'Dice in percent'}}}})));
+      layout: {height: 110 + 36 * table.entries.length, showlegend: false, yaxis: {autorange: 'reversed'}, xaxis: {title: {text: metricInUnit(table)}}}})));
     const reference = table.tests.reference;
     const others = table.entries.filter(e => e.id !== reference);
     redrawn.push(addFigure(part, table.name + '-differences', `Paired differences: ${labelOf(table, reference)} minus each method, for each patient. ` +
-      'Right of zero: the reference is better.', () => {
+      `${metricOf(table).higher_is_better ? 'Right' : 'Left'} of zero: the reference is better.`, () => {
       const base = new Map(of(reference).map(v => [v.case, v.value]));
       return {
         traces: others.map((e, i) => {
           const pairs = of(e.id).filter(v => base.has(v.case));
           return {
-            type: 'box', name: escaped(e.label), x: pairs.map(v => points(base.get(v.case) - v.value)), text: pairs.map(v => escaped(v.case)),
+            type: 'box', name: escaped(e.label), x: pairs.map(v => plotted(table, base.get(v.case) - v.value)), text: pairs.map(v => escaped(v.case)),
             boxpoints: 'all', jitter: 0.5, pointpos: 0, orientation: 'h', marker: {size: 4, color: palette[i % palette.length]},
             fillcolor: 'rgba(128,128,128,0.15)', hovertemplate: '%{text}: %{x:.1f}<extra></extra>'};
         }),
-        layout: {height: 110 + 36 * others.length, showlegend: false, yaxis: {autorange: 'reversed'}, xaxis: {title: {text: 'Difference in Dice points'}, zeroline: true}}};
+        layout: {height: 110 + 36 * others.length, showlegend: false, yaxis: {autorange: 'reversed'}, xaxis: {title: {text: 'Difference in ' + differenceUnit(table)}, zeroline: true}}};
     }));
   }
 
@@ -278,17 +286,88 @@
     let redraw = () => {};
     const cost = addChoice(part, 'Cost', measures, () => redraw());
     const cell = addChoice(part, 'Cell', table.cells.map(c => [c.id, c.label]), () => redraw());
-    redraw = addFigure(part, table.name + '-cost', 'Cost (logarithmic) against mean Dice; upper left is better. Seconds were measured on ' +
-      'whatever machine made the runs.', () => {
+    redraw = addFigure(part, table.name + '-cost', `Cost (logarithmic) against the mean; ${metricOf(table).higher_is_better ? 'upper' : 'lower'} ` +
+      'left is better. Seconds were measured on whatever machine made the runs.', () => {
       const shown = costs.map((c, i) => ({...c, i, value: table.values.find(v => v.cell === cell.value && v.entry === c.entry.id) || {}}))
         .filter(c => isNumber(c.value.mean) && c.cost[cost.value] > 0);
       return {
         traces: shown.map(c => ({
-          type: 'scatter', mode: 'markers', name: escaped(c.entry.label), x: [c.cost[cost.value]], y: [points(c.value.mean)],
+          type: 'scatter', mode: 'markers', name: escaped(c.entry.label), x: [c.cost[cost.value]], y: [plotted(table, c.value.mean)],
           marker: {size: 11, color: palette[c.i % palette.length], symbol: symbols[Math.floor(c.i / palette.length) % symbols.length]},
-          hovertemplate: '%{x:,.4g}, Dice %{y:.1f}'})),
-        layout: {height: 460, xaxis: {type: 'log', title: {text: measures.find(m => m[0] === cost.value)[1]}}, yaxis: {title: {text: 'Dice in percent'}}, showlegend: true}};
+          hovertemplate: '%{x:,.4g}: %{y:.1f}'})),
+        layout: {height: 460, xaxis: {type: 'log', title: {text: measures.find(m => m[0] === cost.value)[1]}}, yaxis: {title: {text: metricInUnit(table)}}, showlegend: true}};
     });
+  }
+
+  // One picture: the image, a layer of colours over it, and the organs' numbers.
+  function addPanel(parent, plane, of, caption) {
+    const panel = element('figure', null, {class: 'panel'});
+    const picture = element('div', null, {class: 'picture', style: `aspect-ratio: ${plane.width} / ${plane.height}`});
+    const layer = plane.layers.find(l => l.of === of);
+    const source = png => 'data:image/png;base64,' + png;
+    picture.append(element('img', null, {src: source(plane.image), alt: `${plane.plane} plane: ${caption}`}),
+      element('img', null, {src: source(layer.png), alt: '', class: 'layer'}));
+    layer.marks.forEach(mark => picture.append(element('span', mark.organ, {
+      class: 'mark', 'aria-hidden': 'true', style: `left: ${100 * mark.x}%; top: ${100 * mark.y}%`})));
+    panel.append(picture, element('figcaption', caption));
+    parent.append(panel);
+  }
+
+  function addLegend(parent, label, items) {
+    const list = element('ul', null, {class: 'legend', 'aria-label': label});
+    items.forEach(item => {
+      const line = element('li');
+      line.append(element('span', null, {class: 'swatch', style: 'background: ' + item.colour}),
+        document.createTextNode((item.organ ? item.organ + ' ' : '') + item.name));
+      list.append(line);
+    });
+    parent.append(list);
+  }
+
+  function overlayCase(part, chosen) {
+    const table = report.tables.find(t => t.name === chosen.table);
+    const organ = report.overlays.legend.organs.find(o => o.organ === chosen.organ).name;
+    const scores = method => `${labelOf(table, method.entry)}: ${valueText(table, method.mean)}, ${organ} ${valueText(table, method.value)}`;
+    const worst = chosen.choice === 'worst';
+    part.append(element('h3', `${chosen.modality.toUpperCase()} ${chosen.case}: ${worst ? 'the worst' : 'the most disputed'} (${table.name})`));
+    part.append(element('p', (worst ? `The ${chosen.modality.toUpperCase()} case with the worst mean ${metricOf(table).name} of ` +
+      `${labelOf(table, chosen.reference.entry)} over the organs that its reference holds; cut through its worst organ` :
+      `The methods differ by ${valueText(table, chosen.disagreement)} ${differenceUnit(table)} on average over the organs; cut through the ` +
+      'organ with the largest difference') + `, ${organ}. ${metricInUnit(table)}. Runs: ${chosen.reference.folder}` +
+      (chosen.other ? `, ${chosen.other.folder}.` : '.'), {class: 'note'}));
+    if (!chosen.planes) {
+      part.append(element('p', 'No pictures: ' + chosen.why));
+      return;
+    }
+    chosen.planes.forEach(plane => {
+      const row = element('div', null, {class: 'panels', role: 'group', 'aria-label': `${plane.plane} plane of ${chosen.case}`});
+      addPanel(row, plane, 'reference', `Reference, ${plane.plane}, slice ${plane.slice}`);
+      addPanel(row, plane, 'prediction', scores(chosen.reference));
+      if (chosen.other) addPanel(row, plane, 'other', scores(chosen.other));
+      addPanel(row, plane, 'difference', 'Where they are wrong');
+      part.append(row);
+    });
+    const seen = new Set(chosen.planes.flatMap(p => p.layers.flatMap(l => l.marks.map(m => m.organ))));
+    addLegend(part, 'Organs', report.overlays.legend.organs.filter(o => seen.has(o.organ)));
+    addLegend(part, 'Where they are wrong', chosen.other ? report.overlays.legend.differences :
+      [{...report.overlays.legend.differences[3], name: 'wrong'}]);
+  }
+
+  function overlays() {
+    const part = section('cases', 'Cases to look at');
+    if (report.overlays.why) {
+      part.append(element('p', 'No pictures: ' + report.overlays.why + '.'));
+      return;
+    }
+    part.append(element('p', 'Slices of the preprocessed images with label maps; the patient\'s right is on the left. Each method is shown by ' +
+      'its first run. Chosen by the scores: these are extremes, not typical cases.', {class: 'note'}));
+    const box = element('input', null, {type: 'checkbox'});
+    box.checked = true;
+    box.addEventListener('change', () => part.classList.toggle('bare', !box.checked));
+    const label = element('label');
+    label.append(box, document.createTextNode(' Show the label maps'));
+    part.append(label);
+    report.overlays.cases.forEach(chosen => overlayCase(part, chosen));
   }
 
   function training() {
@@ -336,6 +415,7 @@
     const part = section('table-' + table.name, table.name + ': ' + table.title);
     [resultTable, paperTable, testTable, organMap, patientFigures, rankFigure, costFigure].forEach(add => add(part, table));
   });
+  overlays();
   training();
   failures();
   provenance();

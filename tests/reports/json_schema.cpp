@@ -104,6 +104,8 @@ class Validator {
         {"maxItems", [&] { return !value.is_array() || value.size() <= rule.get<std::size_t>(); }},
         {"minLength",
          [&] { return !value.is_string() || value.get<std::string>().size() >= rule.get<std::size_t>(); }},
+        {"maxLength",
+         [&] { return !value.is_string() || value.get<std::string>().size() <= rule.get<std::size_t>(); }},
         {"pattern", [&] {
            return !value.is_string() ||
                   std::regex_search(value.get<std::string>(), std::regex(rule.get<std::string>()));

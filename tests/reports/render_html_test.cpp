@@ -67,7 +67,7 @@ TEST_F(RenderHtmlTest, TextFromDataNeverBecomesMarkup) {
   EXPECT_THAT(page, Not(HasSubstr("<script>document.title")));
   EXPECT_THAT(page, Not(HasSubstr("<img src=x")));
   EXPECT_THAT(page, HasSubstr("a title with &lt;b&gt; &amp; &quot;quotes&quot;"));
-  EXPECT_EQ(occurrences(page, "</script>"), 3U);  // the data, the library, the page's own script
+  EXPECT_EQ(occurrences(page, "</script>"), 4U);  // the data, the metrics, the library, the page's own script
 }
 
 TEST_F(RenderHtmlTest, SaysItsSizeAtTopAndBottomEvenWithoutScripts) {

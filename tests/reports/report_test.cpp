@@ -427,7 +427,7 @@ TEST(Report, SentencesSayNoMoreThanTheNumbers) {
   write_synthetic_grid(folder.path());
   const json test = find(report_of(folder.path())["tables"][0]["tests"]["results"], "ct_ct", "single");
   const std::string sentence = test["sentence"];
-  EXPECT_THAT(sentence, HasSubstr("CT / CT, 8 cases: the Dice of (c) APRN was higher by"));
+  EXPECT_THAT(sentence, HasSubstr("CT / CT, 8 cases: the mean Dice of (c) APRN was higher by"));
   EXPECT_THAT(sentence, HasSubstr("Holm-adjusted p = 0.0625; 8 wins, 0 ties, 0 losses"));
   EXPECT_THAT(sentence, HasSubstr("not decidable: 8 pairs can't give less than p = 0.0625 after correction"));
   EXPECT_THAT(sentence, testing::Not(HasSubstr("significantly")));
@@ -464,7 +464,7 @@ TEST_F(ReportTest, ATableOfAMetricWhereLessIsBetterTurnsRankingsVerdictsAndBoldA
     EXPECT_EQ(down["verdict"], turned(up["verdict"]));
     EXPECT_EQ(down["wins"], up["losses"]);
     EXPECT_EQ(down["mean_difference"], up["mean_difference"]);
-    EXPECT_THAT(down["sentence"].get<std::string>(), HasSubstr("the HD95 of"));
+    EXPECT_THAT(down["sentence"].get<std::string>(), HasSubstr("the mean HD95 of"));
   }
   for (const json& value : hd95["values"]) EXPECT_FALSE(value.contains("paper"));  // the paper's are Dice
   const std::string text = render_markdown(report);

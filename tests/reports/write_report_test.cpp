@@ -47,6 +47,8 @@ TEST_F(WriteReportTest, WritesEveryFileAndNoOther) {
     for (const char* ending : {".tex", ".csv", "_tests.csv", "_organs.csv"})
       expected.insert(std::string("tables/") + table + ending);
   }
+  for (const auto& [name, bytes] : render_figures(report_)) expected.insert(name);
+  EXPECT_TRUE(expected.contains("figures/table1_patients_ct_ct.pdf"));
   EXPECT_EQ(found, expected);
   EXPECT_TRUE(holds());
 }
@@ -60,6 +62,8 @@ TEST_F(WriteReportTest, LeavesOtherFilesAloneAndRemovesThoseOfAnEarlierReport) {
   EXPECT_TRUE(fs::exists(out() / "notes.txt"));
   EXPECT_TRUE(fs::exists(out() / "tables/table1.csv"));
   EXPECT_FALSE(fs::exists(out() / "tables/table2.csv"));
+  EXPECT_TRUE(fs::exists(out() / "figures/table1_patients_ct_ct.svg"));
+  EXPECT_FALSE(fs::exists(out() / "figures/table2_patients_ct_ct.svg"));
 }
 
 TEST_F(WriteReportTest, AFolderThatCantBeWrittenLeavesNothing) {

@@ -1,0 +1,127 @@
+#include "reports/sentence.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+namespace totum {
+namespace {
+
+using nlohmann::json;
+using testing::HasSubstr;
+using testing::Not;
+
+// A test of 38 cases that decided nothing; every other one is this with changes.
+json test_of(const std::string& verdict, const json& changes = json::object()) {
+  json test{{"pairs", 38},          {"mean_difference", 0.0213},     {"bca95", {-0.0004, 0.0411}},
+            {"p_adjusted", 0.0712}, {"p_equivalence_adjusted", 0.6}, {"smallest_p_adjusted", 1e-10},
+            {"wins", 22},           {"ties_in_outcome", 2},          {"losses", 14},
+            {"verdict", verdict}};
+  test.update(changes);
+  return test;
+}
+
+std::string said(const json& test, const TableSpec& table = {}) {
+  return comparison_sentence(test, "Ours", "Theirs", "CT", table);
+}
+
+TEST(Sentence, IsWhatAPaperWouldPrint) {
+  EXPECT_EQ(
+      said(test_of("better", {{"bca95", {0.0042, 0.0381}}, {"p_adjusted", 0.0123}})),
+      "CT, 38 cases: the mean Dice of Ours was higher by 2.1 points than that of Theirs (95 % CI of the "
+      "difference 0.4 to 3.8; Wilcoxon signed-rank, Holm-adjusted p = 0.0123; 22 wins, 2 ties, 14 losses); "
+      "significantly better at 0.05.");
+}
+
+TEST(Sentence, WithoutSignificanceClaimsNoDifferenceAndNoEquality) {
+  const std::string text = said(test_of("undecided"));
+  EXPECT_THAT(text, HasSubstr("undecided: neither a difference nor equivalence is shown"));
+  EXPECT_THAT(text, Not(HasSubstr("significant")));
+  EXPECT_THAT(text, Not(HasSubstr("equivalent")));
+}
+
+TEST(Sentence, AnIntervalNeverBeginsWithMinusZero) {
+  EXPECT_THAT(said(test_of("undecided")), HasSubstr("95 % CI of the difference 0.0 to 4.1;"));
+}
+
+TEST(Sentence, EquivalenceNamesItsMarginAndItsOwnP) {
+  const std::string text =
+      said(test_of("equivalent", {{"mean_difference", 0.0004}, {"p_equivalence_adjusted", 0.0312}}));
+  EXPECT_THAT(text, HasSubstr("was within 0.1 points of that of Theirs"));
+  EXPECT_THAT(text,
+              HasSubstr("equivalent within 1 Dice points (two one-sided t tests, adjusted p = 0.0312)"));
+}
+
+TEST(Sentence, ADifferenceTooSmallToMatterIsSaidToBeSo) {
+  const json small{{"mean_difference", 0.003},
+                   {"bca95", {0.001, 0.005}},
+                   {"p_adjusted", 0.01},
+                   {"p_equivalence_adjusted", 0.001}};
+  EXPECT_THAT(said(test_of("better", small)),
+              HasSubstr("significantly better at 0.05, yet equivalent within 1 Dice "
+                        "points (two one-sided t tests, adjusted p = 0.001)"));
+}
+
+TEST(Sentence, WhatCouldNotBeDecidedIsNoFinding) {
+  const std::string text = said(test_of("unreachable", {{"pairs", 5}, {"smallest_p_adjusted", 0.125}}));
+  EXPECT_THAT(text, HasSubstr("not decidable: 5 pairs can't give less than p = 0.125 after correction"));
+  EXPECT_THAT(text, Not(HasSubstr("significant")));
+}
+
+// Two methods that miss everything have equal scores in every case: that is no proof of anything.
+TEST(Sentence, DifferencesThatDoNotVaryGiveNoIntervalAndNoTestOfEquivalence) {
+  const json equal{
+      {"mean_difference", 0.0}, {"bca95", {0.0, 0.0}}, {"p_adjusted", 1.0}, {"p_equivalence_adjusted", 0.0}};
+  const std::string text = said(test_of("equivalent", equal));
+  EXPECT_THAT(text, HasSubstr("no CI of the difference, which is the same throughout"));
+  EXPECT_THAT(text, HasSubstr("differences that do not vary allow no test of equivalence"));
+  EXPECT_THAT(text, Not(HasSubstr("0.0 to 0.0")));
+  EXPECT_THAT(text, Not(HasSubstr("< 0.001")));
+  EXPECT_THAT(said(test_of("better", {{"bca95", {0.002, 0.002}}, {"p_equivalence_adjusted", 0.0}})),
+              Not(HasSubstr("equivalent")));
+}
+
+TEST(Sentence, ASinglePatientHasNoInterval) {
+  EXPECT_THAT(said(test_of("unreachable", {{"bca95", nullptr}})),
+              HasSubstr("no CI of the difference from fewer than two patients"));
+}
+
+TEST(Sentence, RanksAgainstMeansAreNotHidden) {
+  EXPECT_THAT(said(test_of("worse", {{"p_adjusted", 0.01}})),
+              HasSubstr("significantly worse at 0.05 by ranks, although the means point the other way"));
+}
+
+TEST(Sentence, APSeemsNeverOnTheOtherSideOfAlpha) {
+  EXPECT_THAT(said(test_of("better", {{"p_adjusted", 0.049999}})), HasSubstr("p = 0.049999;"));
+  EXPECT_THAT(said(test_of("undecided", {{"p_adjusted", 0.050001}})), HasSubstr("p = 0.05;"));
+  EXPECT_THAT(said(test_of("better", {{"p_adjusted", 0.0000001}})), HasSubstr("p < 0.001;"));
+}
+
+TEST(Sentence, AOneSidedTestIsNamedAndAnswersOnlyItsQuestion) {
+  TableSpec table;
+  table.tests.alternative = Alternative::greater;
+  const std::string text = said(test_of("undecided"), table);
+  EXPECT_THAT(text, HasSubstr("Wilcoxon signed-rank, one-sided (greater), Holm-adjusted"));
+  EXPECT_THAT(text, HasSubstr("neither a difference in the tested direction nor equivalence"));
+}
+
+TEST(Sentence, PooledPairsAreSaidToBeDependent) {
+  TableSpec table;
+  table.tests.pairs = "pooled";
+  EXPECT_THAT(said(test_of("undecided"), table),
+              HasSubstr("38 (case, organ) pairs, which are not independent:"));
+}
+
+// Millimetres of HD95: less is better, and nothing is in percent.
+TEST(Sentence, OtherMetricsKeepTheirUnitAndDirection) {
+  TableSpec table;
+  table.metric = "hd95";
+  const json test =
+      test_of("better", {{"mean_difference", -2.04}, {"bca95", {-3.0, -1.0}}, {"p_adjusted", 0.01}});
+  EXPECT_THAT(said(test, table),
+              HasSubstr("the mean HD95 of Ours was lower by 2.0 mm than that of Theirs (95 % CI of "
+                        "the difference -3.0 to -1.0;"));
+  EXPECT_THAT(said(test, table), HasSubstr("significantly better at 0.05."));
+}
+
+}  // namespace
+}  // namespace totum
