@@ -11,6 +11,7 @@
 #include "baselines/dodnet.h"
 #include "baselines/full_labels.h"
 #include "baselines/mh_net.h"
+#include "baselines/pann.h"
 #include "baselines/single.h"
 #include "baselines/uniseg.h"
 #include "baselines/vat.h"
@@ -42,6 +43,7 @@ std::span<const MethodEntry> all_methods() {
       MethodEntry{"mh_net", "MH-Net", "chen2019med3d", make_mh_net},
       MethodEntry{"cond_dec", "Cond-Dec", "dmitriev2019learning", make_cond_dec},
       MethodEntry{"dodnet", "DoDNet", "zhang2021dodnet", make_dodnet},
+      MethodEntry{"pann", "PaNN", "zhou2019prior", make_pann},
       MethodEntry{"vat", "VAT", "miyato2019virtual", make_vat},
       MethodEntry{"uniseg", "UniSeg", "ye2023uniseg", make_uniseg},
       // `totum new-baseline` adds its line above this one.

@@ -64,6 +64,10 @@ std::vector<Variant> variants() {
       if (entry.name == "uniseg") {
         all.push_back({"uniseg", "task_slices", {{"output", "task-slices"}, {"prompt", "image"}}});
       }
+      if (entry.name ==
+          "pann") {  // every term from the first step, another labeller within the suite's steps
+        all.push_back({"pann", "from_the_start", {{"stages", {0.0, 0.2, 0.3}}, {"prior_crops", 2}}});
+      }
       continue;
     }
     all.push_back({"proposed", "a", small_proposed(false, false, false)});
