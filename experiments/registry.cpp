@@ -12,6 +12,7 @@
 #include "baselines/full_labels.h"
 #include "baselines/mh_net.h"
 #include "baselines/pcl.h"
+#include "baselines/pann.h"
 #include "baselines/single.h"
 #include "baselines/uniseg.h"
 #include "baselines/vat.h"
@@ -43,6 +44,7 @@ std::span<const MethodEntry> all_methods() {
       MethodEntry{"mh_net", "MH-Net", "chen2019med3d", make_mh_net},
       MethodEntry{"cond_dec", "Cond-Dec", "dmitriev2019learning", make_cond_dec},
       MethodEntry{"dodnet", "DoDNet", "zhang2021dodnet", make_dodnet},
+      MethodEntry{"pann", "PaNN", "zhou2019prior", make_pann},
       MethodEntry{"vat", "VAT", "miyato2019virtual", make_vat},
       MethodEntry{"pcl", "PCL", "alonso2021semi", make_pcl},
       MethodEntry{"uniseg", "UniSeg", "ye2023uniseg", make_uniseg},

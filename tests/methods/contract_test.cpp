@@ -67,6 +67,10 @@ std::vector<Variant> variants() {
       if (entry.name == "uniseg") {
         all.push_back({"uniseg", "task_slices", {{"output", "task-slices"}, {"prompt", "image"}}});
       }
+      if (entry.name ==
+          "pann") {  // every term from the first step, another labeller within the suite's steps
+        all.push_back({"pann", "from_the_start", {{"stages", {0.0, 0.2, 0.3}}, {"prior_crops", 2}}});
+      }
       continue;
     }
     all.push_back({"proposed", "a", small_proposed(false, false, false)});
@@ -85,8 +89,12 @@ std::vector<Variant> variants() {
 
 class Contract : public testing::TestWithParam<Variant> {
  protected:
+  const SmallTrainingData training_data_{find_method(GetParam().method).traits.supervision};
   [[nodiscard]] std::unique_ptr<Method> make(std::uint64_t seed = 1) const {
-    return find_method(GetParam().method).make(small_setup(seed), JsonReader(GetParam().options, "options"));
+    auto method =
+        find_method(GetParam().method).make(small_setup(seed), JsonReader(GetParam().options, "options"));
+    method->begin_training(training_data_);
+    return method;
   }
   // With the labels that the method may see.
   [[nodiscard]] static Batch batch_of(const std::vector<std::int64_t>& tasks, std::uint64_t seed) {
