@@ -95,6 +95,9 @@ BENCHMARK_CAPTURE(training_step, cond_dec, "{}", "cond_dec")->Apply(smoke_size);
 BENCHMARK_CAPTURE(training_step, dodnet, "{}", "dodnet")->Apply(smoke_size);
 BENCHMARK_CAPTURE(training_step, uniseg, "{}", "uniseg")->Apply(smoke_size);
 BENCHMARK_CAPTURE(training_step, vat, "{}", "vat")->Apply(smoke_size);
+// Half of the batches are mixed: the mean of both is the method's step.
+BENCHMARK_CAPTURE(training_step, u2pl_mixed, R"({"cutmix": 1.0})", "u2pl")->Apply(smoke_size);
+BENCHMARK_CAPTURE(training_step, u2pl_unmixed, R"({"cutmix": 0.0})", "u2pl")->Apply(smoke_size);
 BENCHMARK_CAPTURE(prediction, ablation_a, TOTUM_MODULES("false", "false", "false"), "proposed")
     ->Apply(smoke_size);
 BENCHMARK_CAPTURE(prediction, single, "{}", "single")->Apply(smoke_size);

@@ -12,6 +12,7 @@
 #include "baselines/full_labels.h"
 #include "baselines/mh_net.h"
 #include "baselines/single.h"
+#include "baselines/u2pl.h"
 #include "baselines/uniseg.h"
 #include "baselines/vat.h"
 #include "core/error.h"
@@ -43,6 +44,7 @@ std::span<const MethodEntry> all_methods() {
       MethodEntry{"cond_dec", "Cond-Dec", "dmitriev2019learning", make_cond_dec},
       MethodEntry{"dodnet", "DoDNet", "zhang2021dodnet", make_dodnet},
       MethodEntry{"vat", "VAT", "miyato2019virtual", make_vat},
+      MethodEntry{"u2pl", "U2PL", "wang2022semi", make_u2pl},
       MethodEntry{"uniseg", "UniSeg", "ye2023uniseg", make_uniseg},
       // `totum new-baseline` adds its line above this one.
       MethodEntry{"full_labels", "Full labels", "", make_full_labels, kFullLabels},

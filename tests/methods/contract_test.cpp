@@ -61,6 +61,9 @@ std::vector<Variant> variants() {
     if (entry.make == nullptr) continue;
     if (entry.name != "proposed") {
       all.push_back({std::string(entry.name), "defaults", json::object()});
+      if (entry.name == "u2pl") {  // an untrained network is unsure of every voxel
+        all.push_back({"u2pl", "with_anchors", {{"anchor_probability", 0.0}, {"bank", 100}}});
+      }
       if (entry.name == "uniseg") {
         all.push_back({"uniseg", "task_slices", {{"output", "task-slices"}, {"prompt", "image"}}});
       }
