@@ -14,6 +14,7 @@
 #include "baselines/pcl.h"
 #include "baselines/pann.h"
 #include "baselines/single.h"
+#include "baselines/u2pl.h"
 #include "baselines/uniseg.h"
 #include "baselines/vat.h"
 #include "core/error.h"
@@ -47,6 +48,7 @@ std::span<const MethodEntry> all_methods() {
       MethodEntry{"pann", "PaNN", "zhou2019prior", make_pann},
       MethodEntry{"vat", "VAT", "miyato2019virtual", make_vat},
       MethodEntry{"pcl", "PCL", "alonso2021semi", make_pcl},
+      MethodEntry{"u2pl", "U2PL", "wang2022semi", make_u2pl},
       MethodEntry{"uniseg", "UniSeg", "ye2023uniseg", make_uniseg},
       // `totum new-baseline` adds its line above this one.
       MethodEntry{"full_labels", "Full labels", "", make_full_labels, kFullLabels},

@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <chrono>
 #include <cmath>
+#include <optional>
 #include <utility>
 
 #include "core/error.h"
@@ -58,6 +59,32 @@ Position position_from_json(const nlohmann::json& json, const std::string& file)
   reader.no_more_keys();
   return p;
 }
+
+// Whether a number in the method's tensors is NaN or infinite. All tensors are looked at before the one wait
+// for the device.
+class FiniteVisitor final : public StateVisitor {
+ public:
+  void tensor(const std::string& name, at::Tensor& value) override {
+    if (!value.is_floating_point() || value.numel() == 0) return;
+    names_.push_back(name);
+    finite_.push_back(value.detach().isfinite().all());
+  }
+  void counter(const std::string&, std::int64_t&) override {}
+  void optimiser(const std::string&, torch::optim::Optimizer&) override {}
+  /// The first tensor with such a number; "" if there is none.
+  [[nodiscard]] std::string broken() const {
+    if (finite_.empty()) return "";
+    const at::Tensor finite = at::stack(finite_).cpu();
+    for (std::size_t i = 0; i < names_.size(); ++i) {
+      if (!finite[static_cast<std::int64_t>(i)].item<bool>()) return names_[i];
+    }
+    return "";
+  }
+
+ private:
+  std::vector<std::string> names_;
+  std::vector<at::Tensor> finite_;
+};
 
 class CountingVisitor final : public StateVisitor {
  public:
@@ -133,7 +160,11 @@ class Trainer {
                          position_.iteration));
   }
 
+  // What is saved is trusted ever after, so nothing that is not finite is: neither the last losses, which
+  // no one may have read yet, nor the state itself, which the last update may have spoilt.
   void save_checkpoint() {
+    check_losses();
+    check_state();
     position_.log_bytes = log_->sync();
     position_.elapsed_s = elapsed_s();
     save_state(method_, folder_.checkpoint(), {{"trainer", to_json(position_).dump()}});
@@ -166,9 +197,14 @@ class Trainer {
                   double patches_per_s) {
     const bool last = position_.iteration == end;
     const bool logs = position_.iteration % preset_.schedule.log_every_iterations == 0 || last;
-    if (logs || c10::Device(job_.record.device).is_cpu()) check_finite(context, report);
+    const bool validates = last || completes_validation_epoch(context);
+    last_step_ = {context, report};
+    if (logs || validates || c10::Device(job_.record.device).is_cpu()) check_losses();
     if (logs) log_step(context, report, patches_per_s);
-    if (last || completes_validation_epoch(context)) validate(context);
+    if (validates) {
+      check_state();  // the best weights are kept as a checkpoint is
+      validate(context);
+    }
     progress_.update(done_iterations(), fmt::format("{:.1f} patches/s", patches_per_s));
     const std::int64_t every = preset_.schedule.checkpoint_every_iterations;
     if (last) return;  // the part's end saves
@@ -192,15 +228,31 @@ class Trainer {
     return sampler().epoch(context.iteration + 1) / every > sampler().epoch(context.iteration) / every;
   }
 
-  void check_finite(const StepContext& context, const StepReport& report) const {
-    for (const auto& [name, value] : report) {
+  // Reading a loss waits for the device, so on a GPU it is done only where the trainer stops anyway.
+  void check_losses() {
+    if (!last_step_) return;
+    for (const auto& [name, value] : last_step_->second) {
       const double number = value.item<double>();
-      if (std::isfinite(number)) continue;
-      throw RunError(fmt::format(
-          "{}: loss \"{}\" became {} at iteration {} (epoch {}){}; try a lower optimiser/learning_rate",
-          job_.record.name(), name, std::isnan(number) ? "NaN" : "infinite", context.iteration, context.epoch,
-          parts_.size() > 1 ? " of part " + parts_[static_cast<std::size_t>(context.part)].name : ""));
+      if (!std::isfinite(number)) {
+        fail(fmt::format("loss \"{}\" became {}", name, std::isnan(number) ? "NaN" : "infinite"),
+             last_step_->first);
+      }
     }
+  }
+
+  void check_state() {
+    if (!last_step_) return;  // nothing was trained since the state was loaded
+    FiniteVisitor visitor;
+    method_.visit_state(visitor);
+    const std::string broken = visitor.broken();
+    if (!broken.empty()) fail(fmt::format("\"{}\" is no longer finite", broken), last_step_->first);
+  }
+
+  [[noreturn]] void fail(const std::string& what, const StepContext& context) const {
+    throw RunError(fmt::format(
+        "{}: {} at iteration {} (epoch {}){}; try a lower optimiser/learning_rate", job_.record.name(), what,
+        context.iteration, context.epoch,
+        parts_.size() > 1 ? " of part " + parts_[static_cast<std::size_t>(context.part)].name : ""));
   }
 
   void log_step(const StepContext& context, const StepReport& report, double patches_per_s) {
@@ -283,7 +335,8 @@ class Trainer {
   std::vector<PatchSampler> samplers_;
   std::int64_t total_ = 0;
   Position position_;
-  TrainLog* log_ = nullptr;  // lives in run()
+  TrainLog* log_ = nullptr;                                      // lives in run()
+  std::optional<std::pair<StepContext, StepReport>> last_step_;  // of this process
   Clock::time_point started_, last_checkpoint_;
   double elapsed_before_ = 0;
 };

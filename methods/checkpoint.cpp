@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 #include <torch/torch.h>
 
+#include <algorithm>
 #include <functional>
 #include <list>
 #include <set>
@@ -60,6 +61,9 @@ class SavingVisitor final : public StateVisitor {
   void counter(const std::string& name, std::int64_t& value) override {
     add(name, at::scalar_tensor(value, at::kLong));
   }
+  void rows(const std::string& name, at::Tensor& buffer, std::int64_t used) override {
+    if (selection_.optimisers) add(name, buffer.narrow(0, 0, used));
+  }
   void optimiser(const std::string& name, torch::optim::Optimizer& value) override {
     if (!selection_.optimisers) return;
     const auto parameters = parameters_of(value);
@@ -109,6 +113,17 @@ class LoadingVisitor final : public StateVisitor {
     if (!name.starts_with(selection_.prefix)) return;
     const auto stored = take(name, at::kLong, {}).item<std::int64_t>();
     changes_.emplace_back([&value, stored] { value = stored; });
+  }
+  void rows(const std::string& name, at::Tensor& buffer, std::int64_t) override {
+    if (!selection_.optimisers || !name.starts_with(selection_.prefix)) return;
+    auto shape = buffer.sizes().vec();
+    const auto& saved = file_.at(name).shape;
+    if (!saved.empty()) shape[0] = std::min(shape[0], saved[0]);  // more rows than fit: refused by take()
+    const at::Tensor stored = take(name, buffer.scalar_type(), shape);
+    changes_.emplace_back([buffer, stored]() mutable {
+      const torch::NoGradGuard no_grad;
+      buffer.narrow(0, 0, stored.size(0)).copy_(stored);
+    });
   }
   void optimiser(const std::string& name, torch::optim::Optimizer& value) override {
     if (!selection_.optimisers || !name.starts_with(selection_.prefix)) return;

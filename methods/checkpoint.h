@@ -13,7 +13,7 @@ namespace totum {
 /// What of a method's state is saved or loaded.
 struct StateSelection {
   std::string prefix;      // only names that begin so; empty: all
-  bool optimisers = true;  // with optimiser state (a checkpoint) or without (weights for prediction)
+  bool optimisers = true;  // with optimiser state and rows (a checkpoint) or without (weights for prediction)
 };
 
 /// Writes by atomic rename. Tensors keep their names; counters are I64 scalars; Adam's moments are

@@ -48,6 +48,13 @@ class StateVisitor {
   /// A parameter or buffer; loading copies into it in place.
   virtual void tensor(const std::string& name, at::Tensor& value) = 0;
   virtual void counter(const std::string& name, std::int64_t& value) = 0;
+  /// The first `used` rows of a buffer that fills up in training (a memory bank); what lies behind them means
+  /// nothing. Only training needs them: they are in a checkpoint, but not among the weights for prediction.
+  /// Loading takes as many rows as were saved; `used` must follow from a counter of the same state.
+  virtual void rows(const std::string& name, at::Tensor& buffer, std::int64_t used) {
+    at::Tensor filled = buffer.narrow(0, 0, used);
+    tensor(name, filled);
+  }
   /// An optimiser's own state (moments, steps), keyed by the position of its parameters.
   virtual void optimiser(const std::string& name, torch::optim::Optimizer& value) = 0;
 };

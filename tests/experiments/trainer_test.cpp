@@ -14,7 +14,11 @@
 #include "experiments/registry.h"
 #include "experiments/run_worker.h"
 #include "experiments/train_log.h"
+<<<<<<< HEAD
 #include "experiments/training_source.h"
+=======
+#include "methods/checkpoint.h"
+>>>>>>> h_u2pl
 #include "methods/state.h"
 #include "tests/core/temporary_folder.h"
 #include "tests/experiments/tiny_record.h"
@@ -386,6 +390,55 @@ TEST(Trainer, NamesTheLossThatIsNoLongerFinite) {
     EXPECT_NE(std::string(error.what()).find("loss \"pseudo\" became NaN at iteration 3"), std::string::npos)
         << error.what();
   }
+}
+
+// A method whose state breaks while its losses stay finite: an update that divided by zero.
+class BreakingState final : public Method {
+ public:
+  explicit BreakingState(std::int64_t breaks_at) : breaks_at_(breaks_at) {}
+  StepReport train_step(const Batch&, const StepContext& context) override {
+    if (context.iteration == breaks_at_) weight.fill_(std::numeric_limits<float>::infinity());
+    return {{"loss", at::scalar_tensor(1.0)}};
+  }
+  at::Tensor predict(const at::Tensor& patch, Modality) override {
+    return at::full({patch.size(0), 1 + kOrgans, patch.size(2), patch.size(3), patch.size(4)}, 1.0 / 14.0);
+  }
+  void visit_state(StateVisitor& visitor) override { visitor.tensor("head.weight", weight); }
+  at::Tensor weight = at::ones({2, 3});
+
+ private:
+  std::int64_t breaks_at_;
+};
+
+// The tiny plan saves after every third iteration; iteration 4 breaks, so the checkpoint of the third stays.
+TEST(Trainer, KeepsNoCheckpointOfAStateThatIsNotFinite) {
+  const TemporaryFolder folder;
+  const PreparedDataset data = tiny_dataset(folder.path() / "cache", {16, 16, 18});
+  RunRecord record = tiny_record("proposed");
+  record.preset.schedule.validate_every_epochs = 100;
+  BreakingState method(4);
+  try {
+    (void)train(method, {record, data, folder.path() / "run"}, *make_silent_progress());
+    FAIL() << "nothing was thrown";
+  } catch (const RunError& error) {
+    EXPECT_NE(std::string(error.what()).find("\"head.weight\" is no longer finite at iteration 5"),
+              std::string::npos)
+        << error.what();
+  }
+  BreakingState kept(100);
+  const auto metadata = load_state(kept, folder.path() / "run" / "checkpoint.safetensors");
+  EXPECT_EQ(nlohmann::json::parse(metadata.at("trainer"))["iteration"], 3);
+  EXPECT_TRUE(at::equal(kept.weight, at::ones({2, 3})));
+  EXPECT_FALSE(std::filesystem::exists(folder.path() / "run" / "best.safetensors"));
+}
+
+TEST(Trainer, ChoosesNoBestWeightsThatAreNotFinite) {
+  const TemporaryFolder folder;
+  const PreparedDataset data = tiny_dataset(folder.path() / "cache", {16, 16, 18});
+  BreakingState method(0);
+  EXPECT_THROW(train(method, {tiny_record("proposed"), data, folder.path() / "run"}, *make_silent_progress()),
+               RunError);
+  EXPECT_FALSE(std::filesystem::exists(folder.path() / "run" / "best.safetensors"));
 }
 
 TEST(Trainer, RefusesADamagedCheckpointAndSaysWhatToDo) {
