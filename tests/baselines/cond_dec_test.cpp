@@ -92,11 +92,16 @@ TEST(CondDec, PredictsEachOrganWithItsOwnNumberOnAnyImage) {
 
 TEST(CondDec, LearnsEachDrawnOrganWithItsOwnNumber) {
   const auto method = make({{"organs_per_crop", 4}});
+  TensorVisitor amplify([](const std::string& name, at::Tensor& value) {
+    const torch::NoGradGuard no_grad;
+    if (name == "network.decoder.head_conv.weight") value.mul_(20);  // an untrained network hardly listens
+  });
+  method->visit_state(amplify);
   Parts parts(*method);
-  const torch::NoGradGuard no_grad;
   const Batch batch = small_batch(small_setup(), {1}, 1);
   // Mean over the organs of Dice plus cross entropy, each organ shown with the number of organ c + shift.
   const auto loss = [&](int shift) {
+    const torch::NoGradGuard no_grad;
     double sum = 0;
     for (const int c : {9, 11, 12, 13}) {
       const at::Tensor p = parts.logits(batch.image, c + shift).sigmoid().flatten().to(at::kDouble);
@@ -107,9 +112,8 @@ TEST(CondDec, LearnsEachDrawnOrganWithItsOwnNumber) {
     }
     return sum / 4;
   };
-  const torch::AutoGradMode with_grad(true);
   const double got = method->train_step(batch, {0, 0, 0, 10})[0].second.item<double>();
-  EXPECT_NEAR(got, loss(0), 2e-6);
+  EXPECT_NEAR(got, loss(0), 1e-5);
   EXPECT_GT(std::abs(got - loss(1)), 1e-4);
 }
 

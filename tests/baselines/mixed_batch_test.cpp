@@ -90,12 +90,10 @@ TEST_P(MixedBatch, HasTheMeanLossAndGradientOfItsImages) {
 TEST_P(MixedBatch, IsPredictedLikeItsImages) {
   const auto method = make(GetParam());
   const at::Tensor image = batch_of(GetParam(), GetParam().tasks, 3).image;
-  for (const Modality modality : {Modality::ct, Modality::mr}) {
-    const at::Tensor together = method->predict(image, modality);
-    for (std::int64_t b = 0; b < image.size(0); ++b) {
-      const at::Tensor alone = method->predict(image.slice(0, b, b + 1), modality);
-      EXPECT_LE((together.slice(0, b, b + 1) - alone).abs().max().item<double>(), 1e-9);
-    }
+  const at::Tensor together = method->predict(image, Modality::ct);
+  for (std::int64_t b = 0; b < image.size(0); ++b) {
+    const at::Tensor alone = method->predict(image.slice(0, b, b + 1), Modality::ct);
+    EXPECT_LE((together.slice(0, b, b + 1) - alone).abs().max().item<double>(), 1e-9);
   }
 }
 

@@ -69,23 +69,17 @@ Twin::Twin(std::map<std::string, at::Tensor> tensors, const Settings& settings) 
 
 at::Tensor Twin::conv(const std::string& name, const at::Tensor& x, std::int64_t stride) const {
   const at::Tensor& weight = w(name + ".weight");
-  std::vector<at::Tensor> filters;
-  for (std::int64_t o = 0; o < weight.size(0); ++o) {  // weight standardisation
-    const at::Tensor centred = weight[o] - weight[o].mean();
-    const at::Tensor variance = centred.pow(2).sum() / static_cast<double>(weight[o].numel() - 1);
-    filters.push_back(centred / (variance + 1e-12).sqrt());
-  }
-  return at::conv3d(x.unsqueeze(0), at::stack(filters), {}, stride, weight.size(2) / 2)[0];
+  const auto [variance, mean] = at::var_mean(weight, {1, 2, 3, 4}, /*unbiased=*/true, /*keepdim=*/true);
+  const at::Tensor filters = (weight - mean) / (variance + 1e-12).sqrt();  // weight standardisation
+  return at::conv3d(x.unsqueeze(0), filters, {}, stride, weight.size(2) / 2)[0];
 }
 
 at::Tensor Twin::norm_relu(const std::string& name, const at::Tensor& x, std::int64_t groups) const {
-  std::vector<at::Tensor> parts;
-  for (const at::Tensor& group : x.chunk(groups, 0)) {
-    const at::Tensor centred = group - group.mean();
-    parts.push_back(centred / (centred.pow(2).mean() + 1e-5).sqrt());
-  }
+  const at::Tensor parts = x.reshape({groups, -1});
+  const auto [variance, mean] = at::var_mean(parts, {1}, /*unbiased=*/false, /*keepdim=*/true);
+  const at::Tensor normal = ((parts - mean) / (variance + 1e-5).sqrt()).view_as(x);
   const at::Tensor scaled =
-      at::cat(parts) * w(name + ".weight").view({-1, 1, 1, 1}) + w(name + ".bias").view({-1, 1, 1, 1});
+      normal * w(name + ".weight").view({-1, 1, 1, 1}) + w(name + ".bias").view({-1, 1, 1, 1});
   return scaled.clamp_min(0);
 }
 
