@@ -399,7 +399,7 @@ TEST(Report, RefusesDifferentCasesUnlessIntersected) {
   input.intersect = true;
   const json tests = make_report(input, shipped_numbers(), kFewResamples)["tables"][0]["tests"];
   EXPECT_EQ(find(tests["results"], "ct_ct", "single")["pairs"], 6);
-  EXPECT_THAT(tests["pairs_note"], HasSubstr("only patients that both methods were scored on"));
+  EXPECT_THAT(tests["pairs_note"], HasSubstr("only patients that all entries were scored on"));
 }
 
 TEST(Report, RanksByMeanAndByRankWithinPatients) {
