@@ -119,14 +119,11 @@ BENCHMARK_CAPTURE(training_step, dodnet, "{}", "dodnet")->Apply(smoke_size);
 BENCHMARK_CAPTURE(training_step, uniseg, "{}", "uniseg")->Apply(smoke_size);
 BENCHMARK_CAPTURE(training_step, pann, R"({"prior_crops": 1})", "pann")->Apply(smoke_size);
 BENCHMARK_CAPTURE(training_step, vat, "{}", "vat")->Apply(smoke_size);
-<<<<<<< HEAD
 // Trusting every voxel that the untrained teacher gets right, so that memory and contrast have work.
 BENCHMARK_CAPTURE(training_step, pcl, R"({"confidence": 0})", "pcl")->Apply(smoke_size);
-=======
 // Half of the batches are mixed: the mean of both is the method's step.
 BENCHMARK_CAPTURE(training_step, u2pl_mixed, R"({"cutmix": 1.0})", "u2pl")->Apply(smoke_size);
 BENCHMARK_CAPTURE(training_step, u2pl_unmixed, R"({"cutmix": 0.0})", "u2pl")->Apply(smoke_size);
->>>>>>> h_u2pl
 BENCHMARK_CAPTURE(prediction, ablation_a, TOTUM_MODULES("false", "false", "false"), "proposed")
     ->Apply(smoke_size);
 BENCHMARK_CAPTURE(prediction, single, "{}", "single")->Apply(smoke_size);

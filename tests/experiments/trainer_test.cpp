@@ -14,11 +14,8 @@
 #include "experiments/registry.h"
 #include "experiments/run_worker.h"
 #include "experiments/train_log.h"
-<<<<<<< HEAD
 #include "experiments/training_source.h"
-=======
 #include "methods/checkpoint.h"
->>>>>>> h_u2pl
 #include "methods/state.h"
 #include "tests/core/temporary_folder.h"
 #include "tests/experiments/tiny_record.h"

@@ -61,13 +61,11 @@ std::vector<Variant> variants() {
     if (entry.make == nullptr) continue;
     if (entry.name != "proposed") {
       all.push_back({std::string(entry.name), "defaults", json::object()});
-<<<<<<< HEAD
       if (entry.name == "pcl") {  // memory and contrast at work from the first step
         all.push_back({"pcl", "all_terms", {{"ramp", 0.0}, {"confidence", 0.0}, {"views", 2}}});
-=======
+      }
       if (entry.name == "u2pl") {  // an untrained network is unsure of every voxel
         all.push_back({"u2pl", "with_anchors", {{"anchor_probability", 0.0}, {"bank", 100}}});
->>>>>>> h_u2pl
       }
       if (entry.name == "uniseg") {
         all.push_back({"uniseg", "task_slices", {{"output", "task-slices"}, {"prompt", "image"}}});
