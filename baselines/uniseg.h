@@ -13,13 +13,11 @@
 namespace totum {
 
 /// Options:
-///   "output"  "all-organs" (default): 1+C channels and L_seg; "task-slices", as the original: as many
-///   channels
-///             as the largest task needs, the first 1+|L_t| of them are the task's.
-///   "prompt"  in prediction. "owner" (default): each organ from its owning task's prompt; "image": prompts
-///   of
-///             the image's modality only, their probabilities averaged. With task-slices the latter cannot
-///             find organs of the other modality.
+///   "output"  "all-organs" (default): 1+C channels and L_seg. "task-slices", as the original: as many
+///             channels as the largest task needs; the first 1+|L_t| of them are task t's, with L_head.
+///   "prompt"  in prediction. "owner" (default): each organ from its owning task's prompt. "image": prompts
+///             of the image's modality only, their probabilities averaged; with task-slices that cannot find
+///             organs of the other modality.
 ///   "seg"     form of L_seg, as in `proposed`; all-organs only.
 std::unique_ptr<Method> make_uniseg(const MethodSetup& setup, JsonReader options);
 
