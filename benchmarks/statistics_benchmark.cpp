@@ -1,7 +1,8 @@
 // Dice of 13 organs on a volume of the paper's mean size, the signed-rank test of 48 pairs, 10,000 resamples
-// of 48 patients.
+// of 48 patients, and all statistics of a table of 18 methods.
 
 #include <benchmark/benchmark.h>
+#include <fmt/format.h>
 
 #include <vector>
 
@@ -9,6 +10,7 @@
 #include "evaluation/cell_summary.h"
 #include "evaluation/dice.h"
 #include "evaluation/wilcoxon.h"
+#include "reports/report.h"
 
 namespace totum {
 namespace {
@@ -72,6 +74,63 @@ BENCHMARK(patient_bootstrap)
     ->Args({18, 2})
     ->Unit(benchmark::kMillisecond)
     ->UseRealTime();
+
+// All statistics of a table with the four cells of Table 1: 18 methods with three seeds each, 48 cases (38
+// CT, 10 MR), 13 organs, 10,000 resamples; neighbours in the order differ by half a point.
+ReportInput table_of_18_methods() {
+  TableSpec table;
+  table.name = "table";
+  for (const Modality modality : {Modality::ct, Modality::mr}) {
+    for (const Relation relation : {Relation::intra, Relation::cross}) {
+      TableCell cell;
+      cell.id = fmt::format("{}_{}", to_string(modality), relation == Relation::intra ? "intra" : "cross");
+      cell.test_modality = modality;
+      cell.relation = relation;
+      table.cells.push_back(cell);
+    }
+  }
+  ReportInput input;
+  for (std::uint64_t m = 0; m < 18; ++m) {
+    const std::string id = fmt::format("method_{}", m);
+    table.entries.push_back({id, "given", id, "", nlohmann::json::object(), std::nullopt});
+    for (std::int64_t seed = 0; seed < 3; ++seed) {
+      ReportRun run;
+      run.id = id;
+      run.seed = seed;
+      run.folder = fmt::format("{}/seed-{}", id, seed);
+      auto& scores = run.scores.emplace();
+      for (std::uint64_t c = 0; c < 48; ++c) {
+        const Modality modality = c < 38 ? Modality::ct : Modality::mr;
+        RandomStream of_case(4, "case", c);
+        RandomStream own(5, id, c, static_cast<std::uint64_t>(seed));
+        const double centre = 0.6 + 0.2 * of_case.uniform() - 0.005 * static_cast<double>(m);
+        for (std::int64_t organ = 1; organ <= kOrgans; ++organ) {
+          const bool is_intra = (organ <= 4 || organ == 10) == (modality == Modality::mr);
+          scores.push_back({run.folder, fmt::format("amos_{:04}", c + 1), modality, organ,
+                            is_intra ? Relation::intra : Relation::cross, table.grid, table.metric,
+                            centre + 0.1 * own.uniform()});
+        }
+      }
+      input.runs.push_back(std::move(run));
+    }
+  }
+  table.tests.reference = table.entries.front().id;
+  input.tables.push_back(std::move(table));
+  return input;
+}
+
+void all_statistics(benchmark::State& state) {
+  const ReportInput input = table_of_18_methods();
+  const PublishedNumbers published(TOTUM_SOURCE_DIR "/experiments/tables/paper_tables.csv");
+  ReportOptions options;
+  options.threads = static_cast<int>(state.range(0));
+  ReportOptions one_thread = options;
+  one_thread.threads = 1;
+  if (make_report(input, published, options).dump() != make_report(input, published, one_thread).dump())
+    state.SkipWithError("another number of threads gave other bytes");
+  for (auto _ : state) benchmark::DoNotOptimize(make_report(input, published, options));
+}
+BENCHMARK(all_statistics)->ArgName("threads")->Arg(1)->Arg(2)->Unit(benchmark::kSecond)->UseRealTime();
 
 }  // namespace
 }  // namespace totum

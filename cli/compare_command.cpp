@@ -156,6 +156,7 @@ void add_compare_command(CLI::App& app, int&) {
     write_report(a->out, report);
     const auto& table = report.at("tables")[0];
     fmt::print("{}\n", render_text_table(table));
+    for (const auto& caveat : report.at("caveats")) fmt::print("{}\n", caveat.get<std::string>());
     for (const auto& test : table.at("tests").at("results"))
       fmt::print("{}\n", test.at("sentence").get<std::string>());
     fmt::print("{}\n", (fs::path(a->out) / "report.html").string());

@@ -19,8 +19,8 @@ enum class RankingScheme : std::uint8_t {
   mean_rank,  // ranks within each patient, then averaged
   tests,      // how many other methods it is significantly better than
 };
-constexpr std::array kRankingSchemes{RankingScheme::mean, RankingScheme::median, RankingScheme::mean_rank,
-                                     RankingScheme::tests};
+inline constexpr std::array kRankingSchemes{RankingScheme::mean, RankingScheme::median,
+                                            RankingScheme::mean_rank, RankingScheme::tests};
 std::string_view to_string(RankingScheme scheme);
 
 struct RankingOptions {

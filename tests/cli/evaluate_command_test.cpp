@@ -101,6 +101,25 @@ TEST_F(EvaluateCommandTest, WritesNothingWhereGeometriesDiffer) {
   EXPECT_FALSE(std::filesystem::exists(at("out")));
 }
 
+TEST_F(EvaluateCommandTest, RefusesAnotherAffineOfTheSameSize) {
+  Geometry geometry;
+  geometry.size_xyz = {4, 1, 1};
+  geometry.affine[2][3] = 3;  // mm
+  write_label_map(at("predictions/amos_0001.nii.gz"), {geometry, {1, 0, 6, 9}});
+  call();
+  EXPECT_NE(exit_status_, 0);
+  EXPECT_THAT(error_, HasSubstr("amos_0001.nii.gz: has another size, spacing, origin or direction"));
+  EXPECT_FALSE(std::filesystem::exists(at("out")));
+}
+
+TEST_F(EvaluateCommandTest, RefusesUnknownLabelsAndNamesThem) {
+  write("predictions/amos_0001.nii.gz", {1, 0, 6, 77});
+  call();
+  EXPECT_NE(exit_status_, 0);
+  EXPECT_THAT(error_, testing::AllOf(HasSubstr("amos_0001.nii.gz"), HasSubstr("77")));
+  EXPECT_FALSE(std::filesystem::exists(at("out")));
+}
+
 TEST_F(EvaluateCommandTest, TakesMetricsAndAPolicyAndSaysThem) {
   call({"--metrics", "dice,hd95", "--policy", "nnunet"});
   EXPECT_EQ(exit_status_, 0) << error_;

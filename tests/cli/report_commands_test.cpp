@@ -1,6 +1,7 @@
 // The commands that make and check reports, as a user calls them: arguments in, files, text and exit status
 // out.
 
+#include <fmt/format.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
@@ -143,6 +144,125 @@ TEST_F(ReportCommandsTest, CompareRefusesWhatItCantUse) {
               HasSubstr("none of the given names"));
   EXPECT_THAT(refusal({"a=" + at("empty.csv"), "b=" + at("empty.csv")}), HasSubstr("no file holds a score"));
   EXPECT_THAT(refusal({ours, "theirs=" + at("theirs.csv"), "--grid", "mine"}), HasSubstr("--grid"));
+}
+
+// Scores of one organ of CT cases, labelled there.
+void write_small(const fs::path& path, const std::string& run,
+                 const std::vector<std::optional<double>>& values) {
+  std::vector<Score> scores;
+  for (std::size_t i = 0; i < values.size(); ++i)
+    scores.push_back({run, fmt::format("amos_{:04}", i + 1), Modality::ct, 6, Relation::intra, "native",
+                      "dice", values[i]});
+  write_scores(path, scores);
+}
+
+TEST_F(ReportCommandsTest, IntersectLeavesTheSameCasesOutForAllAndSaysSo) {
+  write_scores_files();
+  const Outcome made = call({"compare", "ours=" + at("ours.csv"), "fewer=" + at("fewer.csv"),
+                             "theirs=" + at("theirs.csv"), "--out", at("out"), "--intersect"});
+  EXPECT_EQ(made.exit_status, 0) << made.error;
+  EXPECT_THAT(made.out, HasSubstr("--intersect"));
+  const auto report = read_json_file(fs::path(at("out")) / "report.json");
+  const auto& table = report["tables"][0];
+  EXPECT_EQ(table["cases_left_out"], nlohmann::json({"amos_0007", "amos_0008", "amos_0513", "amos_0514"}));
+  EXPECT_THAT(table["notes"].dump(), HasSubstr("amos_0007, amos_0008, amos_0513, amos_0514"));
+  for (const auto& value : table["values"]) EXPECT_EQ(value["patients"], 6);
+  for (const auto& value : table["values"]) EXPECT_EQ(value["seeds"][0]["mean"], value["mean"]);
+  for (const auto& ranking : table["rankings"]) EXPECT_EQ(ranking["patients"], 6);
+  for (const auto& test : table["tests"]["results"]) EXPECT_EQ(test["pairs"], 6);
+}
+
+TEST_F(ReportCommandsTest, IntersectOfNoCommonCaseIsRefused) {
+  write_small(at("a.csv"), "a", {0.5});
+  write_small(at("b.csv"), "b", {std::nullopt, 0.5});
+  std::vector<Score> scores = read_scores(at("b.csv"));
+  std::erase_if(scores, [](const Score& score) { return !score.value; });
+  write_scores(at("b.csv"), scores);
+  const Outcome refused =
+      call({"compare", "a=" + at("a.csv"), "b=" + at("b.csv"), "--out", at("out"), "--intersect"});
+  EXPECT_EQ(refused.exit_status, 2);
+  EXPECT_THAT(refused.error, HasSubstr("no case that all entries were scored on"));
+}
+
+TEST_F(ReportCommandsTest, CompareOfOneCaseHasNoIntervalsAndDecidesNothing) {
+  write_small(at("a.csv"), "a", {0.5});
+  write_small(at("b.csv"), "b", {0.6});
+  const Outcome made = call({"compare", "a=" + at("a.csv"), "b=" + at("b.csv"), "--out", at("out")});
+  EXPECT_EQ(made.exit_status, 0) << made.error;
+  EXPECT_THAT(made.out, HasSubstr("not decidable: 1 pairs can't give less than p = 1"));
+  EXPECT_THAT(made.out, HasSubstr("Fewer than three seeds"));
+  const auto table = read_json_file(fs::path(at("out")) / "report.json")["tables"][0];
+  EXPECT_TRUE(table["tests"]["results"][0]["power"].is_null());
+  EXPECT_TRUE(table["rankings"][0]["schemes"][0]["places"][0]["rank95"].is_null());
+  EXPECT_TRUE(table["rankings"][0]["pairs"][0]["order_wrong"].is_null());
+}
+
+TEST_F(ReportCommandsTest, CompareOfTiesAloneFindsNoDifference) {
+  for (const char* name : {"a", "b", "c"}) write_small(at(name), name, std::vector(12, std::optional(0.5)));
+  const Outcome made = call({"compare", "a=" + at("a"), "b=" + at("b"), "c=" + at("c"), "--out", at("out")});
+  EXPECT_EQ(made.exit_status, 0) << made.error;
+  const auto table = read_json_file(fs::path(at("out")) / "report.json")["tables"][0];
+  for (const auto& test : table["tests"]["results"]) {
+    EXPECT_EQ(test["p"], 1);
+    EXPECT_EQ(test["zeros"], 12);
+    EXPECT_EQ(test["verdict"], "equivalent");
+  }
+  const auto& ranking = table["rankings"][0];
+  for (const auto& scheme : ranking["schemes"]) {
+    for (const auto& place : scheme["places"]) EXPECT_EQ(place["rank"], 1);
+  }
+  EXPECT_EQ(ranking["friedman"]["p"], 1);
+  EXPECT_EQ(ranking["groups"]["wilcoxon-holm"], nlohmann::json::array({{"a", "b", "c"}}));
+  for (const auto& pair : ranking["agreement"]) EXPECT_TRUE(pair["tau"].is_null());
+}
+
+// Cases without the organ are counted holes; an organ that no case has gives no cell of its own.
+TEST_F(ReportCommandsTest, CompareCountsHolesAndRefusesScoresOfNothing) {
+  const std::optional<double> none;
+  write_small(at("a.csv"), "a", {0.5, none, 0.7});
+  write_small(at("b.csv"), "b", {0.6, none, 0.8});
+  ASSERT_EQ(call({"compare", "a=" + at("a.csv"), "b=" + at("b.csv"), "--out", at("out")}).exit_status, 0);
+  const auto table = read_json_file(fs::path(at("out")) / "report.json")["tables"][0];
+  EXPECT_EQ(table["cells"].size(), 1U);
+  EXPECT_EQ(table["values"][0]["not_scored"], 1);
+  EXPECT_EQ(table["values"][0]["patients"], 2);
+  EXPECT_THAT(table["notes"].dump(), HasSubstr("Organs that the reference of a case lacks"));
+  write_small(at("nothing.csv"), "n", {none, none, none});
+  const Outcome refused =
+      call({"compare", "a=" + at("nothing.csv"), "b=" + at("nothing.csv"), "--out", at("elsewhere")});
+  EXPECT_EQ(refused.exit_status, 2);
+  EXPECT_THAT(refused.error, HasSubstr("no file holds a score"));
+}
+
+// A method without a single value where the others have some: a hole in cells, rankings and tests.
+TEST_F(ReportCommandsTest, CompareOfAMethodWithoutValuesSaysSo) {
+  write_small(at("a.csv"), "a", {0.5, 0.6});
+  write_small(at("n.csv"), "n", {std::nullopt, std::nullopt});
+  const Outcome refused = call({"compare", "a=" + at("a.csv"), "n=" + at("n.csv"), "--out", at("out")});
+  EXPECT_EQ(refused.exit_status, 2);
+  EXPECT_THAT(refused.error, HasSubstr("only the first has [amos_0001, amos_0002]"));
+}
+
+TEST_F(ReportCommandsTest, CompareTakesTheMarginOfTheMetricOrTheUsers) {
+  for (const char* name : {"a", "b"}) {
+    std::vector<Score> scores = synthetic_scores({name, 1, 8, [](auto, auto, auto) { return 12.5; }});
+    for (Score& score : scores) score.metric = score.metric == "dice" ? "hd95" : "assd";
+    write_scores(at(name), scores);
+  }
+  const auto margin = [&](std::vector<std::string> more) {
+    std::vector<std::string> arguments{"compare", "a=" + at("a"), "b=" + at("b"), "--out", at("out")};
+    arguments.insert(arguments.end(), more.begin(), more.end());
+    const Outcome made = call(arguments);
+    EXPECT_EQ(made.exit_status, 0) << made.error;
+    const auto table = read_json_file(fs::path(at("out")) / "report.json")["tables"][0];
+    return table["tests"]["equivalence_margin"].get<double>();
+  };
+  EXPECT_EQ(margin({"--metric", "hd95"}), 1);
+  EXPECT_EQ(margin({"--metric", "assd"}), 0.5);
+  EXPECT_EQ(margin({"--metric", "hd95", "--margin", "2.5"}), 2.5);
+  EXPECT_THAT(read_file(fs::path(at("out")) / "report.md"), HasSubstr("difference of 2.50 mm of HD95"));
+  EXPECT_EQ(
+      call({"compare", "a=" + at("a"), "b=" + at("b"), "--out", at("out"), "--margin", "-1"}).exit_status, 2);
 }
 
 TEST_F(ReportCommandsTest, WrongFoldersAreTheUsersMistake) {

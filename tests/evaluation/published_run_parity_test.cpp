@@ -6,6 +6,8 @@
 #include "evaluation/comparison.h"
 #include "evaluation/corrections.h"
 #include "evaluation/effect_size.h"
+#include "evaluation/friedman.h"
+#include "evaluation/nemenyi.h"
 #include "tests/evaluation/parity_json.h"
 #include "tests/evaluation/published_run.h"
 
@@ -120,6 +122,32 @@ TEST_F(PublishedRunParity, PatientsMeansEqualScipy) {
     if (got.pairs == 24) {
       EXPECT_NEAR(half, 2.068657610 * comparison.at("sd").get<double>() / std::sqrt(n), 1e-9);
     }
+  }
+}
+
+// The ten checkpoints ranked by each organ and by the cases' means, as SciPy and scikit-posthocs do it.
+TEST_F(PublishedRunParity, FriedmanAndNemenyiEqualSciPy) {
+  const auto expect = [&](std::int64_t organ, const json& friedman, const json& mean_ranks) {
+    std::vector<Values> values;
+    for (const int epoch : run_.at("epochs").get<std::vector<int>>())
+      values.push_back(values_of(epoch, organ));
+    const FriedmanResult got = friedman_test(values, 0);
+    EXPECT_NEAR(got.statistic, friedman.at("statistic").get<double>(), 1e-9);
+    const double p = friedman.at("pvalue");
+    EXPECT_NEAR(got.p_value, p, 1e-9 * p);
+    for (std::size_t m = 0; m < values.size(); ++m)
+      EXPECT_NEAR(got.mean_ranks[m], mean_ranks.at(m).get<double>(), 1e-12);
+  };
+  for (const json& organ : run_.at("per_organ"))
+    expect(std::stoll(organ.at("organ").get<std::string>().substr(6)), organ.at("friedman"),
+           organ.at("mean_rank_best_is_1"));
+  const json& pooled = run_.at("pooled");
+  expect(0, pooled.at("friedman_case_mean"), pooled.at("mean_rank_best_is_1"));
+  const Values ranks = pooled.at("mean_rank_best_is_1");
+  const auto p = nemenyi_p(ranks, 24);
+  for (std::size_t i = 0; i < ranks.size(); ++i) {
+    for (std::size_t j = 0; j < ranks.size(); ++j)
+      EXPECT_NEAR(p[i][j], pooled.at("nemenyi_p").at(i).at(j).get<double>(), 1e-6);
   }
 }
 

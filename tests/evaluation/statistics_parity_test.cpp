@@ -10,7 +10,9 @@
 #include "core/error.h"
 #include "evaluation/corrections.h"
 #include "evaluation/effect_size.h"
+#include "evaluation/friedman.h"
 #include "evaluation/intervals.h"
+#include "evaluation/nemenyi.h"
 #include "evaluation/wilcoxon.h"
 #include "tests/evaluation/parity_json.h"
 
@@ -91,6 +93,67 @@ TEST(StatisticsParity, AdjustedPValuesEqualStatsmodels) {
     for (std::size_t i = 0; i < p.size(); ++i) {
       EXPECT_NEAR(got_holm[i], expected_holm[i], atol);
       EXPECT_NEAR(got_bh[i], expected_bh[i], atol);
+    }
+  }
+}
+
+// Friedman against SciPy, Iman-Davenport and Kendall's W against the formulas, Nemenyi's p against
+// scikit-posthocs.
+TEST(StatisticsParity, FriedmanAndNemenyiEqualSciPyAndScikitPosthocs) {
+  const json fixture = load("stats_friedman.json");
+  const json& tolerance = fixture.at("tolerance");
+  ASSERT_FALSE(fixture.at("cases").empty());
+  for (const auto& test_case : fixture.at("cases")) {
+    std::vector<Values> values(test_case.at("methods").get<std::size_t>());
+    for (const Values block : test_case.at("data_blocks_by_methods")) {
+      for (std::size_t m = 0; m < block.size(); ++m) values[m].push_back(block[m]);
+    }
+    const FriedmanResult got = friedman_test(values, 0);
+    const auto near = [&](double value, const json& expected) {
+      const double p = expected;
+      EXPECT_NEAR(value, p,
+                  tolerance.at("p_atol").get<double>() + tolerance.at("p_rtol").get<double>() * std::abs(p));
+    };
+    EXPECT_NEAR(got.statistic, test_case.at("statistic").get<double>(),
+                tolerance.at("statistic_atol").get<double>());
+    near(got.p_value, test_case.at("pvalue"));
+    EXPECT_NEAR(got.kendall_w, test_case.at("kendall_w").get<double>(), 1e-12);
+    EXPECT_EQ(got.f.has_value(), test_case.contains("iman_davenport_F"));
+    if (got.f) {
+      near(*got.f, test_case.at("iman_davenport_F"));
+      near(*got.f_p_value, test_case.at("iman_davenport_p"));
+    }
+    const Values ranks = test_case.at("mean_rank_best_is_1");
+    const auto p = nemenyi_p(ranks, got.cases);
+    for (std::size_t i = 0; i < ranks.size(); ++i) {
+      EXPECT_NEAR(got.mean_ranks[i], ranks[i], 1e-12);
+      for (std::size_t j = 0; j < ranks.size(); ++j)
+        EXPECT_NEAR(p[i][j], test_case.at("nemenyi_p").at(i).at(j).get<double>(),
+                    tolerance.at("nemenyi_atol").get<double>());
+    }
+  }
+}
+
+TEST(StatisticsParity, FriedmanRefusesWhatSciPyRefuses) {
+  for (const auto& bad : load("stats_friedman.json").at("bad_input")) {
+    std::vector<Values> values;
+    for (const auto& column : bad.at("columns")) values.push_back(parity::numbers(column));
+    if (bad.at("name") == "all_tied") {
+      EXPECT_EQ(friedman_test(values, 0).p_value, 1);  // SciPy: NaN
+    } else {
+      EXPECT_THROW(friedman_test(values, 0), DataError) << bad.at("name");
+    }
+  }
+}
+
+TEST(StatisticsParity, NemenyisCriticalDifferencesEqualTheTables) {
+  const json fixture = load("stats_nemenyi_cd.json");
+  ASSERT_FALSE(fixture.at("cases").empty());
+  for (const auto& test_case : fixture.at("cases")) {
+    for (const auto& [cases, expected] : test_case.at("cd").items()) {
+      const double got =
+          nemenyi_critical_difference(test_case.at("alpha"), test_case.at("methods"), std::stoll(cases));
+      EXPECT_NEAR(got, expected.get<double>(), fixture.at("rtol").get<double>() * expected.get<double>());
     }
   }
 }

@@ -11,6 +11,8 @@
 #include "evaluation/corrections.h"
 #include "evaluation/effect_size.h"
 #include "evaluation/intervals.h"
+#include "evaluation/kendall_tau.h"
+#include "evaluation/sign_test.h"
 #include "evaluation/wilcoxon.h"
 
 namespace totum {
@@ -144,6 +146,48 @@ TEST(Corrections, KeepOrderCapAtOneAndRefuseBadInput) {
   EXPECT_TRUE(holm(Values{}).empty());
   EXPECT_THROW(holm(Values{NAN}), DataError);
   EXPECT_THROW(benjamini_hochberg(Values{1.5}), DataError);
+}
+
+// statsmodels 0.15.0: multipletests(p, method="simes-hochberg").
+TEST(Corrections, HochbergEqualsStatsmodelsAndIsNeverAboveHolm) {
+  const Values p{0.01, 0.04, 0.03, 0.005, 0.2, 0.04};
+  const Values expected{0.05, 0.08, 0.08, 0.03, 0.2, 0.08};
+  const Values got = hochberg(p);
+  for (std::size_t i = 0; i < p.size(); ++i) {
+    EXPECT_NEAR(got[i], expected[i], 1e-15);
+    EXPECT_LE(got[i], holm(p)[i]);
+    EXPECT_GE(got[i], benjamini_hochberg(p)[i]);
+  }
+  EXPECT_EQ(adjusted_p("hochberg", p), got);
+  EXPECT_THROW(adjusted_p("none", p), DataError);
+}
+
+// SciPy 1.17.1: binomtest(wins, wins + losses).pvalue.
+TEST(SignTest, EqualsSciPy) {
+  EXPECT_NEAR(sign_test_p(2, 8), 0.109375, 1e-15);
+  EXPECT_EQ(sign_test_p(5, 5), 1);
+  EXPECT_NEAR(sign_test_p(9, 1), 0.021484375, 1e-15);
+  EXPECT_NEAR(sign_test_p(0, 6), 0.03125, 1e-15);
+  EXPECT_NEAR(sign_test_p(17, 7), 0.06391465663909912, 1e-14);
+  EXPECT_NEAR(sign_test_p(60, 40), 0.05688793364098089, 1e-14);
+  EXPECT_EQ(sign_test_p(0, 0), 1);
+}
+
+// SciPy 1.17.1: kendalltau(a, b).statistic, tau-b.
+TEST(KendallTau, EqualsSciPy) {
+  EXPECT_NEAR(kendall_tau(Values{1, 2, 3, 4, 5}, Values{1, 3, 2, 5, 4}).value(), 0.6, 1e-15);
+  EXPECT_NEAR(kendall_tau(Values{1, 2, 2, 4, 5, 5}, Values{1, 3, 2, 4, 4, 6}).value(), 0.8894991799933215,
+              1e-15);
+  EXPECT_NEAR(kendall_tau(Values{12, 2, 1, 12, 2}, Values{1, 4, 7, 1, 0}).value(), -0.4714045207910316,
+              1e-15);
+}
+
+TEST(KendallTau, IsOneForTheSameOrderAndNothingWithoutOne) {
+  EXPECT_EQ(kendall_tau(Values{1, 2, 3}, Values{10, 20, 300}), 1);
+  EXPECT_EQ(kendall_tau(Values{1, 2, 3}, Values{3, 2, 1}), -1);
+  EXPECT_EQ(kendall_tau(Values{1, 1, 1}, Values{3, 2, 1}), std::nullopt);
+  EXPECT_EQ(kendall_tau(Values{}, Values{}), std::nullopt);
+  EXPECT_THROW(kendall_tau(Values{1}, Values{1, 2}), DataError);
 }
 
 TEST(HodgesLehmann, IntervalCoversTheShiftAsOftenAsItSays) {

@@ -143,6 +143,13 @@ TEST_F(ReportTest, EqualRunsGiveEqualBytesButForTimes) {
   EXPECT_EQ(first.dump(), second.dump());
 }
 
+TEST_F(ReportTest, AnyNumberOfThreadsGivesTheSameBytes) {
+  const ReportInput input = read_runs(runs(), synthetic_tables());
+  const std::string one = make_report(input, shipped_numbers(), {1000, 1, 1}).dump();
+  for (const int threads : {2, 3})
+    EXPECT_EQ(make_report(input, shipped_numbers(), {1000, 1, threads}).dump(), one) << threads;
+}
+
 TEST_F(ReportTest, SaysThatFewerThanThreeSeedsSpeakAboutWeights) {
   EXPECT_THAT(report_of(runs())["caveats"].dump(), HasSubstr("Fewer than three seeds"));
   write_synthetic_grid(runs(), 3);
@@ -392,7 +399,7 @@ TEST(Report, RefusesDifferentCasesUnlessIntersected) {
   input.intersect = true;
   const json tests = make_report(input, shipped_numbers(), kFewResamples)["tables"][0]["tests"];
   EXPECT_EQ(find(tests["results"], "ct_ct", "single")["pairs"], 6);
-  EXPECT_THAT(tests["pairs_note"], HasSubstr("only patients that both methods were scored on"));
+  EXPECT_THAT(tests["pairs_note"], HasSubstr("only patients that all entries were scored on"));
 }
 
 TEST(Report, RanksByMeanAndByRankWithinPatients) {

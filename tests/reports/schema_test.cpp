@@ -53,8 +53,26 @@ class SchemaTest : public testing::Test {
     for (const char* id : {"single", "ablation_a", "ablation_c"}) write_synthetic_run(runs, {id, 0, 1, {}});
     return written("one-report", read_runs(runs, synthetic_tables()));
   }
+  // The scores as HD95 in mm, some hundred times larger.
+  fs::path of_distances() const {
+    const fs::path runs = folder_.path() / "distances";
+    write_synthetic_grid(runs);
+    ReportInput input = read_runs(runs, synthetic_tables());
+    for (TableSpec& table : input.tables) {
+      table.metric = "hd95";
+      table.tests.equivalence_margin = 2;
+    }
+    for (ReportRun& run : input.runs) {
+      for (Score& score : *run.scores) {
+        if (score.metric != "dice") continue;
+        score.metric = "hd95";
+        *score.value *= 300;
+      }
+    }
+    return written("distances-report", input);
+  }
   std::vector<fs::path> all() const {
-    return {of_runs(1), of_runs(3), with_holes(), of_scores(), of_one_patient()};
+    return {of_distances(), of_runs(1), of_runs(3), with_holes(), of_scores(), of_one_patient()};
   }
   TemporaryFolder folder_;
 };
@@ -77,6 +95,11 @@ TEST_F(SchemaTest, FaultsAreFound) {
   EXPECT_THAT(faults_after("/unknown", 1), HasSubstr("unknown key"));
   EXPECT_THAT(faults_after("/format", 2), HasSubstr("/format"));
   EXPECT_THAT(faults_after("/tables/0/values/0/mean", 58.3), HasSubstr("/tables/0/values/0/mean"));
+  EXPECT_THAT(faults_after("/tables/0/tests/equivalence_margin", 2),
+              HasSubstr("/tables/0/tests/equivalence_margin"));
+  EXPECT_THAT(faults_after("/tables/0/rankings/0/schemes/0/places/0/rank", 0), HasSubstr("/places/0/rank"));
+  EXPECT_THAT(faults_after("/tables/0/rankings/0/pairs/0/order_wrong", 1.5), HasSubstr("alternatives"));
+  EXPECT_THAT(faults_after("/tables/0/rankings/0/why", "none"), HasSubstr("alternatives"));
   EXPECT_THAT(faults_after("/tables/0/values/0/why", "none"), HasSubstr("alternatives"));
   EXPECT_THAT(faults_after("/tables/0/tests/results/0/verdict", "won"), HasSubstr("none of"));
   EXPECT_THAT(faults_after("/provenance/runs/0/scores_sha256", "xyz"), HasSubstr("pattern"));
