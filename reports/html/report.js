@@ -285,7 +285,7 @@
       annotations.push(text(1 + ranking.critical_difference, 0.9, `critical difference ${ranking.critical_difference.toFixed(2)}`, 'left'));
     }
     const longest = Math.max(...places.map(p => labelOf(table, p.entry).length)) + 7;
-    const margin = Math.min(7 * longest, 0.32 * content.clientWidth);
+    const margin = Math.min(7 * longest, 0.36 * content.clientWidth);
     return {
       traces: [{
         type: 'scatter', mode: 'markers', x: places.map(p => p.value), y: places.map(() => 0), text: places.map(p => escaped(labelOf(table, p.entry))),
