@@ -52,7 +52,9 @@ struct Axis {
 void draw_axis(Canvas& canvas, const Axis& axis);
 /// The widest of the texts, in points, at the size of row labels.
 double widest(const Canvas& canvas, const std::vector<std::string>& texts);
-/// Notes below everything, soft and small, the last at the bottom of the figure.
+/// Texts broken between words into lines that fit the width of a figure at the size of notes.
+std::vector<std::string> note_lines(const std::vector<std::string>& texts);
+/// Lines of notes below everything, soft and small, the last at the bottom of the figure.
 void draw_notes(Canvas& canvas, double height, const std::vector<std::string>& notes);
 
 /// Figures of one table, for each of its cells that the report has patients for.

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 #include <cmath>
+#include <sstream>
 
 #include "reports/figure.h"
 
@@ -63,6 +64,20 @@ double widest(const Canvas& canvas, const std::vector<std::string>& texts) {
   double width = 0;
   for (const std::string& text : texts) width = std::max(width, canvas.text_width(text, kSize));
   return width;
+}
+
+std::vector<std::string> note_lines(const std::vector<std::string>& texts) {
+  constexpr std::size_t kMostLetters = 104;
+  std::vector<std::string> lines;
+  for (const std::string& text : texts) {
+    lines.emplace_back();
+    std::istringstream words(text);
+    for (std::string word; words >> word;) {
+      if (!lines.back().empty() && lines.back().size() + 1 + word.size() > kMostLetters) lines.emplace_back();
+      lines.back() += (lines.back().empty() ? "" : " ") + word;
+    }
+  }
+  return lines;
 }
 
 void draw_notes(Canvas& canvas, double height, const std::vector<std::string>& notes) {

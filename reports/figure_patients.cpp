@@ -199,10 +199,11 @@ std::vector<Figure> patient_figures(const json& report, const json& table) {
     StripPlot plot{
         file_name(table, "patients", cell), render::metric_with_unit(table), patient_rows(table, cell), {}};
     if (plot.rows.empty()) continue;
-    plot.notes = {fmt::format("{}. Each point: a patient's mean over the organs of the cell. Box: quartiles; "
-                              "whiskers: 1.5 interquartile ranges; diamond: mean.",
-                              render::label_of(table, "cells", cell)),
-                  report.at("size")};
+    plot.notes = note_lines(
+        {fmt::format("{}. Each point: a patient's mean over the organs of the cell. Box: quartiles; "
+                     "whiskers: 1.5 interquartile ranges; diamond: mean.",
+                     render::label_of(table, "cells", cell)),
+         report.at("size")});
     figures.push_back(figure_of(plot));
   }
   return figures;
@@ -216,11 +217,11 @@ std::vector<Figure> difference_figures(const json& report, const json& table) {
     if (plot.rows.empty()) continue;
     const bool right = higher_is_better(table.at("metric").get<std::string>());
     plot.axis = fmt::format("{} minus each method, in {}", reference, render::points(table));
-    plot.notes = {
-        fmt::format("{}. Each point: a patient. {} of zero: {} is better. Diamond and bar: mean difference "
-                    "and its 95 % BCa interval.",
-                    render::label_of(table, "cells", cell), right ? "Right" : "Left", reference),
-        report.at("size")};
+    plot.notes = note_lines(
+        {fmt::format("{}. Each point: a patient. {} of zero: {} is better. Diamond and bar: mean difference "
+                     "and its 95 % BCa interval.",
+                     render::label_of(table, "cells", cell), right ? "Right" : "Left", reference),
+         report.at("size")});
     figures.push_back(figure_of(plot));
   }
   return figures;

@@ -15,11 +15,12 @@ namespace {
 
 using nlohmann::json;
 
-constexpr std::size_t kMostBytes = 30000;    // 40 kB in base64
-constexpr double kMostPixels = 240;          // of a picture's longer side
-constexpr double kMostPixelsPerVoxel = 3;    // of the finest axis
-constexpr std::int64_t kPixelsForMark = 40;  // an organ with fewer has no number in the picture
-constexpr std::uint8_t kFillOpacity = 90;
+constexpr std::size_t kMostBytes = 30000;         // 40 kB in base64
+constexpr double kMostPixels = 240;               // of a picture's longer side
+constexpr double kMostPixelsPerVoxel = 3;         // of the finest axis
+constexpr std::int64_t kPixelsForMark = 40;       // an organ with fewer has no number in the picture
+constexpr std::uint8_t kFillOpacity = 90;         // of organs, whose edges are opaque
+constexpr std::uint8_t kDifferenceOpacity = 170;  // of differences, which are ragged and have no edges
 
 // A plane: across one axis (0 z, 1 y, 2 x); rows run against `down`, columns against `right`.
 struct View {
@@ -148,20 +149,29 @@ bool is_edge(const Cut& cut, const std::vector<std::uint8_t>& classes, std::int6
          (column > 0 && at(row, column - 1) != own) || (column + 1 < cut.width && at(row, column + 1) != own);
 }
 
-// Classes 1..n in their colours: the inside see-through, the edge not.
-PalettePicture layer_picture(const Cut& cut, const std::vector<std::uint8_t>& classes,
-                             const std::vector<Rgba>& colours) {
-  PalettePicture picture{cut.height, cut.width, {}, {{0, 0, 0, 0}}};
+// Classes 1..n in their colours.
+PalettePicture filled_picture(const Cut& cut, const std::vector<std::uint8_t>& classes,
+                              const std::vector<Rgba>& colours, std::uint8_t opacity) {
+  PalettePicture picture{cut.height, cut.width, classes, {{0, 0, 0, 0}}};
   for (Rgba colour : colours) {
-    colour[3] = kFillOpacity;
+    colour[3] = opacity;
     picture.palette.push_back(colour);
   }
+  return picture;
+}
+
+// The same with opaque edges.
+PalettePicture edged_picture(const Cut& cut, const std::vector<std::uint8_t>& classes,
+                             const std::vector<Rgba>& colours) {
+  PalettePicture picture = filled_picture(cut, classes, colours, kFillOpacity);
   picture.palette.insert(picture.palette.end(), colours.begin(), colours.end());
-  for_each_pixel(cut, picture.pixels, [&](std::int64_t row, std::int64_t column) {
-    const std::uint8_t own = classes[static_cast<std::size_t>(row * cut.width + column)];
-    const bool edge = own != 0 && is_edge(cut, classes, row, column);
-    return static_cast<std::uint8_t>(edge ? own + colours.size() : own);
-  });
+  for (std::int64_t row = 0; row < cut.height; ++row) {
+    for (std::int64_t column = 0; column < cut.width; ++column) {
+      auto& pixel = picture.pixels[static_cast<std::size_t>(row * cut.width + column)];
+      if (pixel != 0 && is_edge(cut, classes, row, column))
+        pixel = static_cast<std::uint8_t>(pixel + colours.size());
+    }
+  }
   return picture;
 }
 
@@ -205,7 +215,7 @@ json organ_layer(const char* of, const Cut& cut, std::span<const std::uint8_t> m
   std::vector<Rgba> colours;
   for (std::int64_t organ = 1; organ <= kOrgans; ++organ) colours.push_back(organ_colour(organ));
   return {{"of", of},
-          {"png", base64(encode_png(layer_picture(cut, organs, colours)))},
+          {"png", base64(encode_png(edged_picture(cut, organs, colours)))},
           {"marks", marks_of(cut, organs)}};
 }
 
@@ -229,7 +239,7 @@ json difference_layer(const OverlayVolumes& v, const Cut& cut) {
     colours.push_back(agreement_colour(agreement));
   }
   return {{"of", "difference"},
-          {"png", base64(encode_png(layer_picture(cut, classes, colours)))},
+          {"png", base64(encode_png(filled_picture(cut, classes, colours, kDifferenceOpacity)))},
           {"marks", json::array()}};
 }
 

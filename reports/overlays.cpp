@@ -79,6 +79,14 @@ json planes_of(const fs::path& runs, const json& chosen) {
       chosen.at("organ"));
 }
 
+// Does an earlier table show the same pictures?
+bool is_shown(const json& cases, json chosen) {
+  return std::any_of(cases.begin(), cases.end(), [&](const json& earlier) {
+    chosen["table"] = earlier.at("table");
+    return earlier == chosen;
+  });
+}
+
 }  // namespace
 
 json overlays(const ReportInput& input, const json& tables) {
@@ -90,10 +98,11 @@ json overlays(const ReportInput& input, const json& tables) {
     return out;
   }
   for (std::size_t t = 0; t < tables.size(); ++t) {
-    for (const json& chosen : overlay_cases(input.tables[t], input, tables[t]))
-      out["cases"].push_back(chosen);
+    for (const json& chosen : overlay_cases(input.tables[t], input, tables[t])) {
+      if (!is_shown(out.at("cases"), chosen)) out["cases"].push_back(chosen);
+    }
   }
-  out["why"] = out.at("cases").empty() ? "no case was scored" : "the pictures were not drawn";
+  out["why"] = out.at("cases").empty() ? "the reference method has no scores" : "the pictures were not drawn";
   return out;
 }
 

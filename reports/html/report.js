@@ -7,6 +7,7 @@
   const content = document.getElementById('content');
   const sections = document.getElementById('sections');
   const dark = window.matchMedia('(prefers-color-scheme: dark)');
+  const narrow = window.matchMedia('(max-width: 45rem)');
   // Okabe and Ito's palette, safe for the colour-blind; dashes and symbols tell apart what colours repeat.
   const palette = ['#0072b2', '#d55e00', '#009e73', '#cc79a7', '#e69f00', '#56b4e9', '#999999'];
   const dashes = ['solid', 'dash', 'dot'];
@@ -246,26 +247,137 @@
     }));
   }
 
-  function rankFigure(part, table) {
-    const byMeanRank = ranking => ranking.why ? [] : ranking.schemes.find(s => s.scheme === 'mean_rank').places;
-    const rankings = table.rankings.filter(r => byMeanRank(r).length > 1);
-    if (rankings.length === 0) return;
-    part.append(element('h3', 'Mean ranks'));
-    let redraw = () => {};
-    const choice = addChoice(part, 'Cell', rankings.map(r => [r.cell, cellLabel(table, r.cell)]), () => redraw());
-    redraw = addFigure(part, table.name + '-ranks', `Mean rank over patients; 1 is best. Filled: significantly different from ` +
-      `${labelOf(table, table.tests.reference)} after correction; hollow: not shown to differ.`, () => {
-      const ranking = rankings.find(r => r.cell === choice.value);
-      const places = byMeanRank(ranking);
-      const differs = places.map(r => table.tests.results.some(t => t.cell === ranking.cell && t.entry === r.entry &&
-        (t.verdict === 'better' || t.verdict === 'worse')));
-      return {
-        traces: [{
-          type: 'scatter', mode: 'markers', x: places.map(r => r.value), y: places.map(r => escaped(labelOf(table, r.entry))),
-          marker: {size: 11, color: palette[0], symbol: differs.map((d, i) => places[i].entry === table.tests.reference ? 'star' :
-            d ? 'circle' : 'circle-open')}, hovertemplate: '%{y}: mean rank %{x:.2f}<extra></extra>'}],
-        layout: {height: 120 + 28 * places.length, yaxis: {autorange: 'reversed'}, xaxis: {title: {text: `Mean rank, ${ranking.patients} patients`}}}};
+  const schemeNames = {mean: 'mean', median: 'median', mean_rank: 'mean rank', tests: 'significant wins'};
+  const placesBy = (ranking, scheme) => ranking.schemes.find(s => s.scheme === scheme).places;
+
+  // Bars that overlap get levels below each other.
+  function groupBars(ranking) {
+    const rank = new Map(placesBy(ranking, 'mean_rank').map(p => [p.entry, p.value]));
+    const bars = [];
+    ranking.groups[ranking.post_hoc].filter(g => g.length > 1).forEach(group => {
+      const bar = {from: rank.get(group[0]), to: rank.get(group[group.length - 1]), level: 0};
+      while (bars.some(o => o.level === bar.level && o.from <= bar.to && bar.from <= o.to)) ++bar.level;
+      bars.push(bar);
     });
+    return bars;
+  }
+
+  // The critical-difference diagram: mean ranks on an axis, labels of the better half on the left.
+  function criticalDifference(table, ranking) {
+    const places = placesBy(ranking, 'mean_rank');
+    const half = Math.ceil(places.length / 2);
+    const bars = groupBars(ranking);
+    const levels = bars.reduce((most, bar) => Math.max(most, bar.level + 1), 0);
+    const ink = getComputedStyle(document.documentElement).getPropertyValue('--text').trim();
+    const low = 0.7, high = places.length + 0.3, top = -0.8 - 0.55 * levels;
+    const line = (x0, y0, x1, y1, width, color) => ({type: 'line', x0, y0, x1, y1, line: {width, color}});
+    const text = (x, y, label, anchor) => ({x, y, text: escaped(label), showarrow: false, font: {size: narrow.matches ? 9 : 12}, xanchor: anchor, xshift: anchor === 'right' ? -4 : 4});
+    const shapes = bars.map(bar => line(bar.from - 0.04, -0.5 - 0.55 * bar.level, bar.to + 0.04, -0.5 - 0.55 * bar.level, 5, palette[0]));
+    const annotations = [];
+    places.forEach((place, i) => {
+      const left = i < half;
+      const y = top - (left ? i : places.length - 1 - i);
+      shapes.push(line(place.value, 0, place.value, y, 1, ink), line(place.value, y, left ? low : high, y, 1, ink));
+      annotations.push(text(left ? low : high, y, `${labelOf(table, place.entry)} (${place.value.toFixed(2)})`, left ? 'right' : 'left'));
+    });
+    if (ranking.post_hoc === 'nemenyi') {
+      shapes.push(line(1, 0.9, 1 + ranking.critical_difference, 0.9, 2, ink));
+      annotations.push(text(1 + ranking.critical_difference, 0.9, `critical difference ${ranking.critical_difference.toFixed(2)}`, 'left'));
+    }
+    const longest = Math.max(...places.map(p => labelOf(table, p.entry).length)) + 7;
+    const margin = Math.min(7 * longest, 0.36 * content.clientWidth);
+    return {
+      traces: [{
+        type: 'scatter', mode: 'markers', x: places.map(p => p.value), y: places.map(() => 0), text: places.map(p => escaped(labelOf(table, p.entry))),
+        marker: {size: 7, color: palette[0]}, hovertemplate: '%{text}: mean rank %{x:.2f}<extra></extra>'}],
+      layout: {
+        height: 90 + 24 * (half + levels / 2 + 2), shapes, annotations, margin: {l: margin, r: margin, t: 40, b: 10},
+        xaxis: {side: 'top', range: [low, high], dtick: places.length > 10 ? 2 : 1, tick0: 1, showgrid: false, zeroline: false, fixedrange: true},
+        yaxis: {visible: false, range: [top - half + 0.4, 1.4], fixedrange: true}}};
+  }
+
+  // Ranks by four schemes with the middle 95 % of the resampled ranks; shapes and colours tell the schemes apart.
+  function rankStability(table, ranking) {
+    const order = placesBy(ranking, 'mean').map(p => p.entry);
+    const traces = ranking.schemes.map((scheme, s) => {
+      const places = order.map(id => scheme.places.find(p => p.entry === id));
+      const ends = end => places.map(p => p.rank95 === null ? 0 : Math.abs(p.rank - p.rank95[end]));
+      return {
+        type: 'scatter', mode: 'markers', name: schemeNames[scheme.scheme], x: places.map(p => p.rank), y: order.map((_, i) => i + 0.2 * (s - 1.5)),
+        error_x: {type: 'data', symmetric: false, array: ends(1), arrayminus: ends(0), thickness: 1.5, width: 3},
+        text: places.map(p => escaped(labelOf(table, p.entry)) + (p.rank95 === null ? '' : `, 95 %: ${p.rank95[0]} to ${p.rank95[1]}`)),
+        marker: {size: 8, color: palette[s], symbol: symbols[s]}, hovertemplate: '%{text}<br>rank %{x}'};
+    });
+    return {
+      traces,
+      layout: {
+        height: 150 + 42 * order.length, showlegend: true, xaxis: {title: {text: 'Rank (1 is best)'}, dtick: 1, range: [0.5, order.length + 0.5]},
+        yaxis: {tickvals: order.map((_, i) => i), ticktext: order.map(id => escaped(labelOf(table, id))), range: [order.length - 0.5, -0.5], zeroline: false}}};
+  }
+
+  function friedmanText(friedman) {
+    if (!friedman) return 'No Friedman test: fewer than three methods or two patients.';
+    const p = isNumber(friedman.iman_davenport_p) ? friedman.iman_davenport_p : friedman.p;
+    return `Friedman test: chi-square ${friedman.chi_square.toFixed(1)} on ${friedman.degrees_of_freedom} degrees of freedom, p ` +
+      `${p < 0.001 ? '' : '= '}${pText(p)} (Iman and Davenport), Kendall's W ${friedman.kendall_w.toFixed(2)}: ` +
+      (friedman.significant ? 'the methods differ.' : 'no difference between any of the methods is shown.');
+  }
+
+  // One section of rankings, whose figures, sentences and tables follow the chosen cell.
+  function rankFigures(part, table) {
+    const rankings = table.rankings.filter(r => !r.why && placesBy(r, 'mean_rank').length > 1);
+    if (rankings.length === 0) return;
+    part.append(element('h3', 'Rankings'));
+    const figures = [], texts = [];
+    const choice = addChoice(part, 'Cell', rankings.map(r => [r.cell, cellLabel(table, r.cell)]), () => [...figures, ...texts].forEach(draw => draw()));
+    const chosen = () => rankings.find(r => r.cell === choice.value);
+    const test = element('p', null, {class: 'note', 'aria-live': 'polite'});
+    part.append(test);
+    texts.push(() => {
+      const ranking = chosen();
+      test.textContent = `${ranking.patients} patients` + (ranking.patients_left_out > 0 ? ` (${ranking.patients_left_out} left out: not ` +
+        'scored for every method)' : '') + '. ' + friedmanText(ranking.friedman);
+    });
+    figures.push(addFigure(part, table.name + '-critical-difference', 'Critical-difference diagram: mean rank over patients, 1 is best. ' +
+      `A bar joins methods of which no two were shown to differ (${rankings[0].post_hoc === 'nemenyi' ? 'Nemenyi' :
+        'pairwise Wilcoxon signed-rank, Holm'}, level ${table.tests.alpha}).`, () => criticalDifference(table, chosen())));
+    figures.push(addFigure(part, table.name + '-ranks', 'Stability of the ranks: four ways to rank; lines are the middle 95 % of the ranks ' +
+      'when patients are resampled.', () => rankStability(table, chosen())));
+    const place = element('div');
+    part.append(place);
+    texts.push(() => {
+      place.replaceChildren();
+      rankTables(place, table, chosen());
+    });
+    texts.forEach(draw => draw());
+  }
+
+  function rankTables(place, table, ranking) {
+    addTable(place, 'Agreement of the schemes: Kendall\'s tau-b of their ranks, 1 is the same order', ['Scheme', 'And', 'Tau'],
+      ranking.agreement.map(a => [schemeNames[a.first], {text: schemeNames[a.second], kind: 'text'},
+        {text: isNumber(a.tau) ? a.tau.toFixed(2) : '–', value: a.tau}]));
+    const order = placesBy(ranking, 'mean').map(p => p.entry);
+    const neighbours = ranking.pairs.filter(p => Math.abs(order.indexOf(p.better) - order.indexOf(p.other)) === 1);
+    addTable(place, `How sure is the order by mean? Neighbours, difference in ${differenceUnit(table)}; p of all ${ranking.pairs.length} pairs ` +
+      'adjusted by Holm; chance that the order is wrong when patients are resampled',
+    ['Better', 'Than', 'Difference', 'p adjusted', 'p Nemenyi', 'Order wrong'],
+    neighbours.map(p => [labelOf(table, p.better), {text: labelOf(table, p.other), kind: 'text'}, {text: valueText(table, p.difference), value: p.difference},
+      {text: pText(p.p_adjusted), value: p.p_adjusted}, {text: pText(p.p_nemenyi), value: p.p_nemenyi},
+      {text: isNumber(p.order_wrong) ? percent(p.order_wrong) + ' %' : '–', value: p.order_wrong}]));
+  }
+
+  function powerTable(part, table) {
+    const tests = table.tests.results.filter(t => t.power);
+    if (tests.length === 0) return;
+    const needed = n => ({text: n === null ? '> 10 million' : n, value: n === null ? Infinity : n});
+    const range = pair => pair.map(n => n === null ? '> 10 million' : n).join(' to ');
+    part.append(element('h3', 'Power'));
+    addTable(part, `What these tests could find: a difference of ${valueText(table, table.tests.equivalence_margin)} ${differenceUnit(table)}. ` +
+      `Patients needed for a chance of ${percent(table.tests.wanted_power)} % at level ${Number(table.tests.power_alpha.toPrecision(2))}, ` +
+      `with the 95 % interval that the spread of the differences leaves`,
+    ['Against', 'Cell', 'Patients', 'Chance now', 'Patients needed', '95 % interval', 'Were it the only test'],
+    tests.map(t => [labelOf(table, t.entry), cellLabel(table, t.cell), t.patients, {text: percent(t.power.now) + ' %', value: t.power.now},
+      needed(t.power.patients_needed), range(t.power.patients_needed95), needed(t.power.patients_needed_alone)]));
   }
 
   // Parameters and training seconds of an entry: means over its runs.
@@ -413,12 +525,22 @@
   summary();
   report.tables.forEach(table => {
     const part = section('table-' + table.name, table.name + ': ' + table.title);
-    [resultTable, paperTable, testTable, organMap, patientFigures, rankFigure, costFigure].forEach(add => add(part, table));
+    [resultTable, paperTable, testTable, powerTable, organMap, patientFigures, rankFigures, costFigure].forEach(add => add(part, table));
   });
   overlays();
   training();
   failures();
   provenance();
-  redraws.forEach(redraw => redraw());
-  dark.addEventListener('change', () => redraws.forEach(redraw => redraw()));
+  // One figure in each turn of the event loop, from the top, so that the page can be read and scrolled at once.
+  function redrawAll() {
+    const left = [...redraws];
+    const next = () => {
+      if (left.length === 0) return;
+      left.shift()();
+      setTimeout(next);
+    };
+    next();
+  }
+  redrawAll();
+  [dark, narrow].forEach(query => query.addEventListener('change', redrawAll));
 })();

@@ -23,10 +23,11 @@ DecodedPicture decoded(const json& text) {
   return read_png(bytes);
 }
 
-Rgba see_through(Rgba colour) {
-  colour[3] = 90;
+Rgba see_through(Rgba colour, std::uint8_t opacity = 90) {
+  colour[3] = opacity;
   return colour;
 }
+Rgba difference(Agreement agreement) { return see_through(agreement_colour(agreement), 170); }
 constexpr Rgba kNothing{0, 0, 0, 0};
 
 // 4 x 6 x 8 voxels of 2 x 1 x 1 mm. The liver lies in the corner top, front, patient's right; the image grows
@@ -98,10 +99,10 @@ TEST(OverlayPlanes, SayWhoIsWrong) {
             18);  // three pixels a voxel, from the last voxel to the first; the middle one is inside
   const auto at_voxel = [&](std::int64_t x) { return shown.at(1, 3 * (5 - x) + 1); };
   EXPECT_EQ(at_voxel(0), kNothing);
-  EXPECT_EQ(at_voxel(1), see_through(agreement_colour(Agreement::prediction_right)));
-  EXPECT_EQ(at_voxel(2), see_through(agreement_colour(Agreement::other_right)));
-  EXPECT_EQ(at_voxel(3), see_through(agreement_colour(Agreement::both_wrong)));
-  EXPECT_EQ(at_voxel(4), see_through(agreement_colour(Agreement::both_wrong_alike)));
+  EXPECT_EQ(at_voxel(1), difference(Agreement::prediction_right));
+  EXPECT_EQ(at_voxel(2), difference(Agreement::other_right));
+  EXPECT_EQ(at_voxel(3), difference(Agreement::both_wrong));
+  EXPECT_EQ(at_voxel(4), difference(Agreement::both_wrong_alike));
   EXPECT_EQ(at_voxel(5), kNothing);
 }
 
@@ -112,7 +113,7 @@ TEST(OverlayPlanes, OfOneMethodAloneHaveThreeLayers) {
   const json layers = overlay_planes(corner.volumes(), 6)[0]["layers"];
   ASSERT_EQ(layers.size(), 3U);
   EXPECT_EQ(layers[2]["of"], "difference");
-  EXPECT_EQ(decoded(layers[2]["png"]).at(0, 0), see_through(agreement_colour(Agreement::both_wrong_alike)));
+  EXPECT_EQ(decoded(layers[2]["png"]).at(0, 0), difference(Agreement::both_wrong_alike));
 }
 
 TEST(OverlayPlanes, WithoutDisagreementCutThroughMostOfTheOrgan) {

@@ -79,16 +79,19 @@ TEST(Overlays, OfAMetricWhereLessIsBetterShowTheLargestAsWorst) {
   EXPECT_EQ(worst["other"]["entry"], "ablation_a");
 }
 
+// Case 2 is worse than the worst one, but in organs that its reference lacks.
 TEST(Overlays, OrgansThatTheReferenceLacksDecideNothing) {
   const TemporaryFolder folder;
-  write_runs_with_extremes(folder.path());
-  const auto rule = [](std::int64_t number, Modality, std::int64_t) {
-    return std::optional(number == 2 ? 0.1 : 0.6);
-  };
-  SyntheticRun run{"ablation_c", 0, 6, rule};
-  run.is_in_reference = [](std::int64_t number, Modality, std::int64_t) { return number != 2; };
-  write_synthetic_run(folder.path(), run);
-  EXPECT_NE(report_of(folder.path())["overlays"]["cases"][0]["case"], "amos_0002");
+  for (const char* id : {"ablation_c", "ablation_a", "single"}) {
+    SyntheticRun run{id, 0, 6, [](std::int64_t number, Modality, std::int64_t organ) {
+                       return std::optional(number == 2 && organ > 4 ? 0.0 : number == 3 ? 0.5 : 0.6);
+                     }};
+    run.is_in_reference = [](std::int64_t number, Modality, std::int64_t organ) {
+      return number != 2 || organ <= 4;
+    };
+    write_synthetic_run(folder.path(), run);
+  }
+  EXPECT_EQ(report_of(folder.path())["overlays"]["cases"][0]["case"], "amos_0003");
 }
 
 TEST(Overlays, FilesOfScoresHaveNoneAndSayWhy) {

@@ -30,7 +30,7 @@ class RenderFiguresTest : public testing::Test {
 
 TEST_F(RenderFiguresTest, EveryFigureIsThereAsSvgAndAsPdf) {
   const auto files = render_figures(report());
-  for (const char* what : {"patients", "differences"}) {
+  for (const char* what : {"patients", "differences", "critical_difference", "ranks"}) {
     for (const char* cell : {"ct_ct", "ct_mr", "mr_ct", "mr_mr"}) {
       for (const char* ending : {".svg", ".pdf"})
         EXPECT_TRUE(files.contains(std::string("figures/table1_") + what + "_" + cell + ending))
@@ -85,6 +85,7 @@ TEST(Figure, TicksAreRoundNumbersWithinTheAxis) {
   EXPECT_THAT(figure::ticks(0, 100), near({0, 20, 40, 60, 80, 100}));
   EXPECT_THAT(figure::ticks(-3.4, 4.1), near({-3, -2, -1, 0, 1, 2, 3, 4}));
   EXPECT_THAT(figure::ticks(0.11, 0.19), near({0.12, 0.14, 0.16, 0.18}));
+  EXPECT_THAT(figure::ticks(0.5, 3.5, 1), near({1, 2, 3}));  // of ranks
 }
 
 TEST(Figure, TickTextsAreShortAndHaveAMinusSign) {
@@ -92,6 +93,13 @@ TEST(Figure, TickTextsAreShortAndHaveAMinusSign) {
   EXPECT_EQ(figure::tick_text(-1e-17), "0");
   EXPECT_EQ(figure::tick_text(12.5), "12.5");
   EXPECT_EQ(figure::tick_text(-3), "−3");
+}
+
+TEST(Figure, NotesAreBrokenBetweenWords) {
+  const std::string word(50, 'x');
+  EXPECT_EQ(figure::note_lines({word + " " + word + " end", "short"}),
+            (std::vector<std::string>{word + " " + word, "end", "short"}));
+  EXPECT_EQ(figure::note_lines({std::string(200, 'y')}).size(), 1U);
 }
 
 }  // namespace

@@ -4,6 +4,8 @@
 #include <cstdlib>
 
 #include "core/files.h"
+#include "core/random.h"
+#include "reports/overlay_planes.h"
 #include "reports/render.h"
 #include "reports/report.h"
 #include "tests/core/temporary_folder.h"
@@ -34,8 +36,34 @@ class RenderHtmlTest : public testing::Test {
     made["times"]["created_at"] = "2026-01-01T00:00:00Z";
     for (json& table : made["tables"]) table["entries"][0]["label"] = kAttack;
     made["failures"][0]["reason"] = kAttack;
+    draw_one_overlay(made["overlays"]);
     made["title"] = "a title with <b> & \"quotes\"";
     return made;
+  }
+  // The first case gets pictures, the others a reason.
+  static void draw_one_overlay(json& overlays) {
+    const std::vector<float> image{0, 1, 2, 3, 4, 5, 6, 7};
+    const std::vector<std::uint8_t> reference{0, 6, 6, 0, 0, 6, 6, 0}, prediction{0, 6, 0, 0, 0, 6, 0, 0};
+    overlays.erase("why");
+    for (json& chosen : overlays["cases"]) chosen["why"] = kAttack;
+    json& first = overlays["cases"][0];
+    first.erase("why");
+    first["planes"] = overlay_planes({{2, 2, 2}, {1, 1, 1}, image, reference, prediction, reference}, 6);
+  }
+  // Eight cases (two tables, two modalities, worst and disputed) of noise, which no picture shrinks.
+  static void draw_large_overlays(json& overlays) {
+    const Shape3 shape{20, 240, 240};
+    const auto voxels = static_cast<std::size_t>(shape[0] * shape[1] * shape[2]);
+    RandomStream noise(1, "noise");
+    std::vector<float> image(voxels);
+    for (float& voxel : image) voxel = static_cast<float>(noise.uniform());
+    std::vector<std::uint8_t> labels(voxels);
+    for (std::size_t i = 0; i < voxels; ++i) labels[i] = static_cast<std::uint8_t>(i / 30 % 14);
+    json chosen = overlays["cases"][0];
+    chosen["planes"] = overlay_planes({shape, {2, 1, 1}, image, labels, labels, labels}, 6);
+    overlays["cases"] = json::array();
+    for (int i = 0; i < 8; ++i) overlays["cases"].push_back(chosen);
+    overlays.erase("why");
   }
   TemporaryFolder folder_;
 };
@@ -90,9 +118,11 @@ TEST_F(RenderHtmlTest, StaysUnderTwelveMegabytesFor18MethodsAnd48Cases) {
   const json made = [&] {
     json report = make_report(read_runs(runs, {table}), shipped_numbers(), {50, 1, 1});
     report["times"]["created_at"] = "2026-01-01T00:00:00Z";
+    draw_large_overlays(report["overlays"]);
     return report;
   }();
   EXPECT_EQ(made["tables"][0]["patients"][0]["values"].size(), 24U);
+  EXPECT_GT(made["overlays"].dump().size(), 500'000U);
   EXPECT_LT(render_html(made).size(), 12'000'000U);
 }
 
@@ -140,9 +170,15 @@ TEST_F(RenderHtmlTest, ABrowserDrawsEveryFigureWithoutErrors) {
   ASSERT_EQ(std::system(command.c_str()), 0);
   const std::string drawn = read_file(dump);
   EXPECT_THAT(drawn, Not(HasSubstr("data-fault")));
-  // Each of two tables: organs, patients, differences, ranks, cost; but no ranks where a single method has
-  // scores (table 2, since ablation_a failed). Then loss and validation.
-  EXPECT_EQ(occurrences(drawn, "data-drawn=\"yes\""), 11U);
+  // Each of two tables: organs, patients, differences, critical difference, ranks, cost; but no ranks where a
+  // single method has scores (table 2, since ablation_a failed). Then loss and validation.
+  EXPECT_EQ(occurrences(drawn, "data-drawn=\"yes\""), 12U);
+  // Three planes of four panels; sortable tables of agreement, order and power.
+  EXPECT_EQ(occurrences(drawn, "class=\"picture\""), 12U);
+  EXPECT_EQ(occurrences(drawn, "class=\"layer\""), 12U);
+  for (const char* table :
+       {"Agreement of the schemes", "How sure is the order by mean?", "What these tests could find"})
+    EXPECT_THAT(drawn, HasSubstr(table));
   EXPECT_THAT(drawn, HasSubstr("&lt;/script&gt;&lt;script&gt;document.title="));  // the label, as text
   EXPECT_THAT(drawn, Not(HasSubstr("<img src=\"x\"")));
 }
