@@ -10,9 +10,6 @@ namespace totum {
 
 namespace {
 
-// "= 0.031", "< 0.001"
-std::string equal_to(const std::string& p) { return p.starts_with('<') ? p : "= " + p; }
-
 // Fractions are told in points of a percent, other metrics in their unit.
 double scale_of(const std::string& metric) { return is_fraction(metric) ? 100 : 1; }
 std::string unit_of(const std::string& metric) {
@@ -39,7 +36,7 @@ std::string conclusion(const nlohmann::json& test, const TableSpec& table) {
     return fmt::format("equivalent within {:g} {}{} (two one-sided t tests, adjusted p {})",
                        scale_of(table.metric) * table.tests.equivalence_margin,
                        is_fraction(table.metric) ? metric_name(table.metric) + " " : "",
-                       unit_of(table.metric), equal_to(p_text(test.at("p_equivalence_adjusted"))));
+                       unit_of(table.metric), p_with_sign(test.at("p_equivalence_adjusted")));
   }
   if (verdict == "unreachable") {
     return fmt::format("not decidable: {} pairs can't give less than p = {} after correction",
@@ -65,6 +62,11 @@ std::string p_text(double p) {
   return p < 0.1 ? fmt::format("{:.3g}", p) : fmt::format("{:.3f}", p);
 }
 
+std::string p_with_sign(double p) {
+  const std::string text = p_text(p);
+  return text.starts_with('<') ? text : "= " + text;
+}
+
 std::string comparison_sentence(const nlohmann::json& test, const std::string& reference,
                                 const std::string& other, const std::string& cell, const TableSpec& table) {
   const std::string pairs =
@@ -76,7 +78,7 @@ std::string comparison_sentence(const nlohmann::json& test, const std::string& r
       cell, test.at("pairs").get<std::int64_t>(), pairs, metric_name(table.metric), reference,
       relation(scale * test.at("mean_difference").get<double>(), unit_of(table.metric)), other,
       interval_text(test.at("bca95"), scale), correction_name(table.tests.correction),
-      equal_to(p_text(test.at("p_adjusted"))), test.at("wins").get<std::int64_t>(),
+      p_with_sign(test.at("p_adjusted")), test.at("wins").get<std::int64_t>(),
       test.at("ties_in_outcome").get<std::int64_t>(), test.at("losses").get<std::int64_t>(),
       conclusion(test, table));
 }
