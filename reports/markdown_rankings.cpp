@@ -35,7 +35,7 @@ std::string places_text(const json& table, const json& scheme) {
     const json& ranks = place.at("rank95");
     if (!ranks.is_null())
       value += fmt::format("; {}–{}", ranks[0].get<std::int64_t>(), ranks[1].get<std::int64_t>());
-    parts.push_back(fmt::format("{} {} ({})", place.at("rank").get<std::int64_t>(),
+    parts.push_back(fmt::format("{}. {} ({})", place.at("rank").get<std::int64_t>(),
                                 name_of(table, place.at("entry")), value));
   }
   return fmt::format("{}", fmt::join(parts, ", "));
@@ -63,12 +63,12 @@ std::string friedman_text(const json& friedman) {
       friedman.at("iman_davenport_p").is_null()
           ? "all patients order them alike"
           : fmt::format("Iman–Davenport F = {:.2f}, p {}", friedman.at("iman_davenport_f").get<double>(),
-                        p_text(friedman.at("iman_davenport_p")));
+                        p_with_sign(friedman.at("iman_davenport_p")));
   return fmt::format(
       "{} (Friedman χ² = {:.2f}, {} degrees of freedom, p {}; {}; Kendall's W {:.2f}). ",
       friedman.at("significant").get<bool>() ? "the methods differ" : "no difference of any methods is shown",
       friedman.at("chi_square").get<double>(), friedman.at("degrees_of_freedom").dump(),
-      p_text(friedman.at("p")), f, friedman.at("kendall_w").get<double>());
+      p_with_sign(friedman.at("p")), f, friedman.at("kendall_w").get<double>());
 }
 
 std::string groups_text(const json& table, const json& ranking) {

@@ -23,6 +23,8 @@ std::map<std::string, std::string> render_figures(const nlohmann::json& report);
 // Long-form CSV with full precision, one row for each …
 std::string render_csv_values(const nlohmann::json& report, const nlohmann::json& table);  // (cell, entry)
 std::string render_csv_tests(const nlohmann::json& report, const nlohmann::json& table);   // test
+std::string render_csv_rankings(const nlohmann::json& report,
+                                const nlohmann::json& table);  // (cell, scheme, entry)
 std::string render_csv_organs(const nlohmann::json& report,
                               const nlohmann::json& table);  // (organ, modality, entry)
 

@@ -92,6 +92,7 @@ constexpr Column kTestColumns[] = {{"size", "/size"},
                                    {"p_wilcox", "/test/p_by_zero_rule/wilcox"},
                                    {"p_zsplit", "/test/p_by_zero_rule/zsplit"},
                                    {"p_sign_flip", "/test/p_sign_flip"},
+                                   {"p_sign_test", "/test/p_sign_test"},
                                    {"p_equivalence", "/test/p_equivalence"},
                                    {"p_equivalence_adjusted", "/test/p_equivalence_adjusted"},
                                    {"smallest_p_adjusted", "/test/smallest_p_adjusted"},
@@ -107,6 +108,8 @@ constexpr Column kTestColumns[] = {{"size", "/size"},
                                    {"wins", "/test/wins"},
                                    {"ties_in_outcome", "/test/ties_in_outcome"},
                                    {"losses", "/test/losses"},
+                                   {"power_now", "/test/power/now"},
+                                   {"patients_needed", "/test/power/patients_needed"},
                                    {"verdict", "/test/verdict"}};
 
 constexpr Column kOrganColumns[] = {{"size", "/size"},
@@ -119,6 +122,16 @@ constexpr Column kOrganColumns[] = {{"size", "/size"},
                                     {"patients", "/organ/patients"},
                                     {"mean", "/organ/mean"},
                                     {"remark", "/entry/remark"}};
+
+constexpr Column kRankingColumns[] = {{"size", "/size"},
+                                      {"table", "/table"},
+                                      {"cell", "/cell"},
+                                      {"scheme", "/scheme"},
+                                      {"entry", "/place/entry"},
+                                      {"value", "/place/value"},
+                                      {"rank", "/place/rank"},
+                                      {"rank95_low", "/place/rank95/0"},
+                                      {"rank95_high", "/place/rank95/1"}};
 
 }  // namespace
 
@@ -147,6 +160,22 @@ std::string render_csv_tests(const json& report, const json& table) {
                                {"table", table.at("name")},
                                {"reference", tests.at("reference")},
                                {"test", test}});
+  }
+  return text;
+}
+
+std::string render_csv_rankings(const json& report, const json& table) {
+  std::string text = header(kRankingColumns);
+  for (const json& ranking : table.at("rankings")) {
+    for (const json& scheme : ranking.value("schemes", json::array())) {
+      for (const json& place : scheme.at("places")) {
+        text += row(kRankingColumns, {{"size", report.at("size")},
+                                      {"table", table.at("name")},
+                                      {"cell", ranking.at("cell")},
+                                      {"scheme", scheme.at("scheme")},
+                                      {"place", place}});
+      }
+    }
   }
   return text;
 }

@@ -10,9 +10,6 @@ namespace totum {
 
 namespace {
 
-// "= 0.031", "< 0.001"
-std::string equal_to(const std::string& p) { return p.starts_with('<') ? p : "= " + p; }
-
 // Fractions are told in points of a percent, other metrics in their unit.
 double scale_of(const std::string& metric) { return is_fraction(metric) ? 100 : 1; }
 std::string unit_of(const std::string& metric) {
@@ -108,6 +105,11 @@ std::string correction_name(const std::string& correction) {
 std::string p_text(double p) {
   if (p < 0.001) return "< 0.001";
   return p < 0.1 ? fmt::format("{:.3g}", p) : fmt::format("{:.3f}", p);
+}
+
+std::string p_with_sign(double p) {
+  const std::string text = p_text(p);
+  return text.starts_with('<') ? text : "= " + text;
 }
 
 std::string comparison_sentence(const nlohmann::json& test, const std::string& reference,

@@ -15,7 +15,8 @@ std::string comparison_sentence(const nlohmann::json& test, const std::string& r
 /// "Holm", "Hochberg" or "Benjamini-Hochberg".
 std::string correction_name(const std::string& correction);
 
-/// "0.031", "< 0.001"
+/// "0.031", "< 0.001"; with a sign "= 0.031", "< 0.001".
 std::string p_text(double p);
+std::string p_with_sign(double p);
 
 }  // namespace totum

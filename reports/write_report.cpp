@@ -29,6 +29,7 @@ std::map<std::string, std::string> rendered(const json& report) {
     files[name + ".tex"] = render_latex_table(report, table);
     files[name + ".csv"] = render_csv_values(report, table);
     files[name + "_tests.csv"] = render_csv_tests(report, table);
+    files[name + "_rankings.csv"] = render_csv_rankings(report, table);
     files[name + "_organs.csv"] = render_csv_organs(report, table);
   }
   files.merge(render_figures(report));

@@ -231,6 +231,19 @@ TEST(SortedDifferences, EqualTheTestOfThePairsWrittenOut) {
   }
 }
 
+// Four equal methods: any pair is called different in at most 5 of 100 studies.
+TEST(PairwiseTests, KeepTheFamilyWiseLevelUnderTheNull) {
+  int found = 0;
+  constexpr int kStudies = 1500;
+  for (std::uint64_t s = 0; s < kStudies; ++s) {
+    const auto tests = pairwise_signed_rank(random_values(4, 20, 0, 5000 + s), {});
+    found +=
+        std::any_of(tests.begin(), tests.end(), [](const auto& t) { return t.p_adjusted < 0.05; }) ? 1 : 0;
+  }
+  EXPECT_LE(static_cast<double>(found) / kStudies, 0.05 + 4 * std::sqrt(0.05 * 0.95 / kStudies));
+  EXPECT_GT(found, kStudies / 100);
+}
+
 TEST(PairwiseTests, StandWhereTheirPlaceSays) {
   const auto tests = pairwise_signed_rank(random_values(5, 8, 0.1, 6), {});
   ASSERT_EQ(tests.size(), 10U);

@@ -173,6 +173,29 @@ TEST(SignTest, EqualsSciPy) {
   EXPECT_EQ(sign_test_p(0, 0), 1);
 }
 
+// The level that the test has in truth, added up over all outcomes of n fair signs: never above the asked
+// one, and at most one step of the distribution below it.
+TEST(SignTest, KeepsItsLevelExactly) {
+  for (const std::int64_t n : {1, 5, 10, 24, 48}) {
+    for (const double alpha : {0.01, 0.05, 0.2}) {
+      double level = 0;
+      double next_step = 1;
+      double probability = std::ldexp(1.0, -static_cast<int>(n));
+      for (std::int64_t wins = 0; wins <= n; ++wins) {
+        if (sign_test_p(wins, n - wins) <= alpha) {
+          level += probability;
+        } else {
+          next_step = std::min(next_step, 2 * probability);
+        }
+        probability *= static_cast<double>(n - wins) / static_cast<double>(wins + 1);
+      }
+      EXPECT_LE(level, alpha + 1e-12);
+      EXPECT_GT(level + next_step, alpha);
+      EXPECT_EQ(sign_test_p(n, 0), sign_test_p(0, n));
+    }
+  }
+}
+
 // SciPy 1.17.1: kendalltau(a, b).statistic, tau-b.
 TEST(KendallTau, EqualsSciPy) {
   EXPECT_NEAR(kendall_tau(Values{1, 2, 3, 4, 5}, Values{1, 3, 2, 5, 4}).value(), 0.6, 1e-15);

@@ -88,6 +88,32 @@ TEST(TableSpec, RefusesWhatNoTableMeans) {
   EXPECT_THAT(message_of(correction), HasSubstr("holm"));
 }
 
+TEST(TableSpec, TakesTheMarginOfItsMetricUnlessItDeclaresOne) {
+  nlohmann::json table = to_json(synthetic_tables()[0]);
+  const auto margin = [&] { return read_table_spec(JsonReader(table, "t.json")).tests.equivalence_margin; };
+  table["tests"]["equivalence_margin"] = 0.02;
+  EXPECT_EQ(margin(), 0.02);
+  table["tests"].erase("equivalence_margin");
+  EXPECT_EQ(margin(), 0.01);
+  table["metric"] = "hd95";
+  EXPECT_EQ(margin(), 1);
+  table["tests"]["equivalence_margin"] = 3.5;  // mm
+  EXPECT_EQ(margin(), 3.5);
+  table["metric"] = "dice";
+  EXPECT_THROW(margin(), ConfigError);
+}
+
+TEST(TableSpec, DeclaresCorrectionAndGroupsByName) {
+  nlohmann::json table = to_json(synthetic_tables()[0]);
+  table["tests"]["correction"] = "hochberg";
+  table["tests"]["post_hoc"] = "nemenyi";
+  const TableSpec spec = read_table_spec(JsonReader(table, "t.json"));
+  EXPECT_EQ(spec.tests.correction, "hochberg");
+  EXPECT_EQ(spec.tests.post_hoc, "nemenyi");
+  table["tests"]["post_hoc"] = "tukey";
+  EXPECT_THROW(read_table_spec(JsonReader(table, "t.json")), ConfigError);
+}
+
 TEST(PublishedNumbers, AreFoundByTableCellAndMethod) {
   const PublishedNumbers numbers = shipped_numbers();
   const TableSpec table = shipped_tables()[0];

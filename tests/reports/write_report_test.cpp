@@ -44,7 +44,7 @@ TEST_F(WriteReportTest, WritesEveryFileAndNoOther) {
   }
   std::set<std::string> expected{"report.html", "report.json", "report.md", "report.tex"};
   for (const char* table : {"table1", "table2"}) {
-    for (const char* ending : {".tex", ".csv", "_tests.csv", "_organs.csv"})
+    for (const char* ending : {".tex", ".csv", "_tests.csv", "_rankings.csv", "_organs.csv"})
       expected.insert(std::string("tables/") + table + ending);
   }
   for (const auto& [name, bytes] : render_figures(report_)) expected.insert(name);
