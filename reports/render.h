@@ -20,16 +20,18 @@ std::string render_latex_document(const nlohmann::json& report);
 std::string render_csv_values(const nlohmann::json& report, const nlohmann::json& table);  // (cell, entry)
 std::string render_csv_tests(const nlohmann::json& report, const nlohmann::json& table);   // test
 std::string render_csv_organs(const nlohmann::json& report,
-                              const nlohmann::json& table);  // (organ, modality, entry)
+                              const nlohmann::json& table);             // (organ, modality, entry)
+std::string render_csv_ledger(const nlohmann::json& report);            // entry: what it cost
+std::string render_csv_hyper_parameters(const nlohmann::json& report);  // (entry, option), with its origin
 
 /// The shown cells of a table on a terminal, percents.
 std::string render_text_table(const nlohmann::json& table);
 
-/// Writes report.json, report.html, report.md, report.tex, tables/<name>.tex and the CSV files into `folder`.
-/// All files are written into a temporary folder there first, then renamed one by one, report.json last. It
-/// holds the SHA-256 of the others under "files", so that writing that was cut short between two renames is
-/// found by `totum verify`; writing again mends it. Files of an earlier report that the new one lacks are
-/// removed. Adds times.created_at.
+/// Writes report.json, report.html, report.md, report.tex, tables/<name>.tex and the CSV files into `folder`;
+/// the ledger's two only if there is one. All files are written into a temporary folder there first, then
+/// renamed one by one, report.json last. It holds the SHA-256 of the others under "files", so that writing
+/// that was cut short between two renames is found by `totum verify`; writing again mends it. Files of an
+/// earlier report that the new one lacks are removed. Adds times.created_at.
 void write_report(const std::filesystem::path& folder, nlohmann::json report);
 
 }  // namespace totum

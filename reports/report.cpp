@@ -8,6 +8,7 @@
 #include <set>
 
 #include "core/version.h"
+#include "reports/ledger.h"
 #include "reports/table_results.h"
 
 namespace totum {
@@ -199,6 +200,7 @@ json make_report(const ReportInput& input, const PublishedNumbers& published, co
           {"training", training(input)},
           {"failures", failures(input)},
           {"warnings", collected(input)},
+          {"ledger", make_ledger(input)},
           {"provenance", provenance(input)},
           {"times", times(input)}};
 }

@@ -31,6 +31,10 @@ std::map<std::string, std::string> rendered(const json& report) {
     files[name + "_tests.csv"] = render_csv_tests(report, table);
     files[name + "_organs.csv"] = render_csv_organs(report, table);
   }
+  if (!report.at("ledger").at("entries").empty()) {
+    files["tables/ledger.csv"] = render_csv_ledger(report);
+    files["tables/hyper_parameters.csv"] = render_csv_hyper_parameters(report);
+  }
   return files;
 }
 
