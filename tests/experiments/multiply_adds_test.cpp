@@ -24,7 +24,10 @@ TEST(MultiplyAdds, CountsAConvolutionForwardAndEachGradient) {
 TEST(MultiplyAdds, KnowsGroupsDilationAndOtherDimensions) {
   const at::Tensor x = at::ones({1, 4, 9, 9});
   const at::Tensor w = at::ones({6, 2, 3, 3});
-  EXPECT_EQ(count_multiply_adds([&] { (void)at::conv2d(x, w, {}, {1, 1}, at::IntArrayRef{0, 0}, {2, 2}, 2); }), 6 * 5 * 5 * 2 * 9);
+  EXPECT_EQ(count_multiply_adds([&] {
+              (void)at::conv2d(x, w, {}, {1, 1}, at::IntArrayRef{0, 0}, {2, 2}, 2);
+            }),
+            6 * 5 * 5 * 2 * 9);
 }
 
 // Each of the 2·3·4·4·4 input elements is spread over 5 channels and 8 voxels.
