@@ -2,11 +2,14 @@
 
 #include <ATen/Context.h>
 #include <ATen/Parallel.h>
+#include <c10/core/CachingDeviceAllocator.h>
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
+#include <algorithm>
 #include <chrono>
 #include <thread>
+#include <utility>
 
 #include "core/error.h"
 #include "core/files.h"
@@ -14,7 +17,9 @@
 #include "core/log.h"
 #include "core/sha256.h"
 #include "experiments/evaluate_run.h"
+#include "experiments/hyper_parameters.h"
 #include "experiments/registry.h"
+#include "experiments/train_log.h"
 #include "experiments/trainer.h"
 
 namespace totum {
@@ -65,6 +70,45 @@ double seconds_since(Clock::time_point begun) {
   return std::chrono::duration<double>(Clock::now() - begun).count();
 }
 
+// The same predictor; adds the time that it takes to `seconds`.
+CasePredictor timed(CasePredictor predict, double& seconds) {
+  return [predict = std::move(predict), &seconds](const PreparedCase& image) {
+    const auto begun = Clock::now();
+    CasePrediction prediction = predict(image);
+    seconds += seconds_since(begun);
+    return prediction;
+  };
+}
+
+// Largest memory that LibTorch held on a GPU in this process.
+std::int64_t peak_device_bytes(const c10::Device& device) {
+  constexpr std::size_t kAllPools = 0;
+  const auto index = device.has_index() ? device.index() : c10::DeviceIndex{0};
+  return c10::getDeviceAllocator(device.type())->getDeviceStats(index).allocated_bytes[kAllPools].peak;
+}
+
+// What depends on the machine and differs from one repetition to the next.
+nlohmann::json measured(const TrainingSummary& training, double prediction_s, double evaluation_s,
+                        const c10::Device& device) {
+  nlohmann::json values{{"training_s", training.training_s},
+                        {"prediction_s", prediction_s},
+                        {"evaluation_s", evaluation_s},
+                        {"peak_memory_bytes", std::max(training.peak_memory_bytes, peak_memory_bytes())}};
+  if (!device.is_cpu()) values["peak_device_bytes"] = peak_device_bytes(device);
+  return values;
+}
+
+// What the method was given and what it did with it: the same for every repetition.
+nlohmann::json ledger_of(const RunRecord& record, const TrainingSummary& training) {
+  const TrainingWork& work = training.work;
+  nlohmann::json ledger = hyper_parameters(record, read_hyper_parameter_table());
+  ledger["iterations"] = work.iterations;
+  ledger["optimisers"] = work.optimisers;
+  ledger["observed_iterations"] = work.observed_iterations;
+  ledger["multiply_adds"] = work.multiply_adds;
+  return ledger;
+}
+
 // What one run works on.
 struct OpenRun {
   const RunFolder& folder;
@@ -86,14 +130,16 @@ void train_and_evaluate(const OpenRun& run, Progress& progress) {
       warnings.push_back(fmt::format("part {}: no validation organ was ever found", p));
   }
   const auto begun = Clock::now();
-  std::vector<std::string> files =
-      evaluate_run(predictor_of(*method, record), record, data, dataset, folder, progress);
+  double prediction_s = 0;
+  std::vector<std::string> files = evaluate_run(timed(predictor_of(*method, record), prediction_s), record,
+                                                data, dataset, folder, progress);
   files.emplace_back("best.safetensors");
   for (const std::string& warning : warnings) log_warning(record.name() + ": " + warning);
   write_done(folder, files, warnings,
-             {{"timing", {{"training_s", training.training_s}, {"evaluation_s", seconds_since(begun)}}},
+             {{"timing", measured(training, prediction_s, seconds_since(begun), c10::Device(record.device))},
               {"patches", training.patches},
               {"parameters", training.parameters},
+              {"ledger", ledger_of(record, training)},
               {"best_sums", training.best_sums}});
   fs::remove(folder.checkpoint());  // it has done its work
 }
@@ -122,15 +168,20 @@ void predict_and_evaluate(const OpenRun& run, Progress& progress) {
   source->prepare(job, progress);
   const double training_s = seconds_since(begun);
   begun = Clock::now();
-  const auto predict = [&](const PreparedCase& image) { return source->predict(job, image); };
+  double prediction_s = 0;
+  const auto predict =
+      timed([&](const PreparedCase& image) { return source->predict(job, image); }, prediction_s);
   const auto files = evaluate_run(predict, record, run.data, run.dataset, run.folder, progress);
   std::vector<std::string> warnings = source->warnings();
   if (const std::string text = label_use_warning(record.preset.preprocess); !text.empty())
     warnings.push_back(text);
   for (const std::string& warning : warnings) log_warning(record.name() + ": " + warning);
-  write_done(run.folder, files, warnings,
-             {{"timing", {{"training_s", training_s}, {"evaluation_s", seconds_since(begun)}}},
-              {"origins", source->origins()}});
+  write_done(
+      run.folder, files, warnings,
+      {{"timing",
+        {{"training_s", training_s}, {"prediction_s", prediction_s}, {"evaluation_s", seconds_since(begun)}}},
+       {"ledger", hyper_parameters(record, read_hyper_parameter_table())},
+       {"origins", source->origins()}});
   source->finish(job);
 }
 

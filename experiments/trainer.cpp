@@ -2,6 +2,7 @@
 
 #include <ATen/ATen.h>
 #include <fmt/format.h>
+#include <torch/torch.h>
 
 #include <algorithm>
 #include <chrono>
@@ -13,6 +14,7 @@
 #include "core/log.h"
 #include "data/sampler/patch_sampler.h"
 #include "evaluation/score_case.h"
+#include "experiments/multiply_adds.h"
 #include "experiments/predict_case.h"
 #include "experiments/registry.h"
 #include "experiments/run_store.h"
@@ -38,6 +40,8 @@ struct Position {
   std::vector<double> best_sums;
   std::int64_t log_bytes = 0;
   double elapsed_s = 0;
+  std::vector<std::int64_t> observed_iterations, observed_multiply_adds;  // by part
+  std::int64_t peak_memory_bytes = 0;
 };
 
 nlohmann::json to_json(const Position& p) {
@@ -45,7 +49,10 @@ nlohmann::json to_json(const Position& p) {
           {"iteration", p.iteration},
           {"best_sums", p.best_sums},
           {"log_bytes", p.log_bytes},
-          {"elapsed_s", p.elapsed_s}};
+          {"elapsed_s", p.elapsed_s},
+          {"observed_iterations", p.observed_iterations},
+          {"observed_multiply_adds", p.observed_multiply_adds},
+          {"peak_memory_bytes", p.peak_memory_bytes}};
 }
 
 Position position_from_json(const nlohmann::json& json, const std::string& file) {
@@ -56,6 +63,9 @@ Position position_from_json(const nlohmann::json& json, const std::string& file)
   reader.required("best_sums", p.best_sums);
   reader.required("log_bytes", p.log_bytes);
   reader.required("elapsed_s", p.elapsed_s);
+  reader.required("observed_iterations", p.observed_iterations);
+  reader.required("observed_multiply_adds", p.observed_multiply_adds);
+  reader.required("peak_memory_bytes", p.peak_memory_bytes);
   reader.no_more_keys();
   return p;
 }
@@ -86,14 +96,27 @@ class FiniteVisitor final : public StateVisitor {
   std::vector<at::Tensor> finite_;
 };
 
+// Steps of one parameter; 0 for an optimiser that doesn't count them.
+std::int64_t steps_of(const torch::optim::OptimizerParamState& state) {
+  if (const auto* adam = dynamic_cast<const torch::optim::AdamParamState*>(&state)) return adam->step();
+  const auto* adam_w = dynamic_cast<const torch::optim::AdamWParamState*>(&state);
+  return adam_w != nullptr ? adam_w->step() : 0;
+}
+
+// What can be counted in a method's state. Of an optimiser the most steps of any parameter, since one without
+// a gradient is passed over; one that a method makes anew in each iteration is no part of its state.
 class CountingVisitor final : public StateVisitor {
  public:
   void tensor(const std::string&, at::Tensor& value) override {
-    if (value.requires_grad()) count += value.numel();
+    if (value.requires_grad()) parameters += value.numel();
   }
   void counter(const std::string&, std::int64_t&) override {}
-  void optimiser(const std::string&, torch::optim::Optimizer&) override {}
-  std::int64_t count = 0;
+  void optimiser(const std::string& name, torch::optim::Optimizer& value) override {
+    std::int64_t& most = steps[name];
+    for (const auto& [key, state] : value.state()) most = std::max(most, steps_of(*state));
+  }
+  std::int64_t parameters = 0;
+  std::map<std::string, std::int64_t> steps;
 };
 
 Batch to_device(Batch batch, const c10::Device& device) {
@@ -135,7 +158,12 @@ class Trainer {
     progress_.finish();
     CountingVisitor visitor;
     method_.visit_state(visitor);
-    return {total_ * preset_.sampler.batch_size, visitor.count, elapsed_s(), position_.best_sums};
+    return {total_ * preset_.sampler.batch_size,
+            visitor.parameters,
+            elapsed_s(),
+            peak_memory(),
+            position_.best_sums,
+            work(visitor.steps)};
   }
 
  private:
@@ -144,7 +172,25 @@ class Trainer {
   }
   [[nodiscard]] double elapsed_s() const { return elapsed_before_ + seconds_since(started_); }
 
+  [[nodiscard]] std::int64_t peak_memory() const {
+    return std::max(position_.peak_memory_bytes, peak_memory_bytes());
+  }
+
+  [[nodiscard]] TrainingWork work(std::map<std::string, std::int64_t> optimisers) const {
+    TrainingWork work{total_, std::move(optimisers)};
+    for (std::size_t p = 0; p < parts_.size(); ++p) {
+      const std::int64_t observed = position_.observed_iterations[p];
+      work.observed_iterations += observed;
+      work.multiply_adds += static_cast<double>(position_.observed_multiply_adds[p]) /
+                            static_cast<double>(observed) *
+                            static_cast<double>(samplers_[p].iterations(preset_.schedule.epochs));
+    }
+    return work;
+  }
+
   void load() {
+    position_.observed_iterations.assign(parts_.size(), 0);
+    position_.observed_multiply_adds.assign(parts_.size(), 0);
     if (!fs::exists(folder_.checkpoint())) return;
     try {
       const auto metadata = load_state(method_, folder_.checkpoint());
@@ -167,6 +213,7 @@ class Trainer {
     check_state();
     position_.log_bytes = log_->sync();
     position_.elapsed_s = elapsed_s();
+    position_.peak_memory_bytes = peak_memory();
     save_state(method_, folder_.checkpoint(), {{"trainer", to_json(position_).dump()}});
     last_checkpoint_ = Clock::now();
   }
@@ -180,8 +227,7 @@ class Trainer {
       stop_if_asked();
       const StepContext context{position_.part, position_.iteration, sampler().epoch(position_.iteration),
                                 preset_.schedule.epochs};
-      const StepReport report = method_.train_step(
-          to_device(batches.batch(position_.iteration), c10::Device(job_.record.device)), context);
+      const StepReport report = train_step(batches.batch(position_.iteration), context);
       ++position_.iteration;
       const double rate = static_cast<double>((position_.iteration - first) * preset_.sampler.batch_size) /
                           seconds_since(begun);
@@ -191,6 +237,20 @@ class Trainer {
     ++position_.part;
     position_.iteration = 0;
     save_checkpoint();
+  }
+
+  // The first step of an epoch is observed: what it costs, not what it does.
+  StepReport train_step(Batch batch, const StepContext& context) {
+    batch = to_device(std::move(batch), c10::Device(job_.record.device));
+    const bool begins_epoch =
+        context.iteration == 0 || sampler().epoch(context.iteration - 1) != context.epoch;
+    if (!begins_epoch) return method_.train_step(batch, context);
+    StepReport report;
+    const auto part = static_cast<std::size_t>(context.part);
+    position_.observed_multiply_adds[part] +=
+        count_multiply_adds([&] { report = method_.train_step(batch, context); });
+    ++position_.observed_iterations[part];
+    return report;
   }
 
   void after_step(const StepContext& context, const StepReport& report, std::int64_t end,

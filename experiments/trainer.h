@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <filesystem>
 #include <functional>
+#include <map>
 #include <string>
 #include <vector>
 
@@ -24,11 +25,22 @@ struct TrainingJob {
   std::function<bool()> should_stop = interrupt_requested;
 };
 
+/// What a training did, counted: the same for every repetition. count_multiply_adds() observes the first step
+/// of every epoch; the others of an epoch are taken to be like it.
+struct TrainingWork {
+  std::int64_t iterations = 0;                     // of all parts together
+  std::map<std::string, std::int64_t> optimisers;  // steps that each optimiser's own state counts
+  std::int64_t observed_iterations = 0;
+  double multiply_adds = 0;  // of all iterations
+};
+
 struct TrainingSummary {
-  std::int64_t patches = 0;       // that all parts saw together
-  std::int64_t parameters = 0;    // trainable scalars in the method's state
-  double training_s = 0;          // over all processes that worked on it
-  std::vector<double> best_sums;  // of each part: see selection_sum()
+  std::int64_t patches = 0;            // that all parts saw together
+  std::int64_t parameters = 0;         // trainable scalars in the method's state
+  double training_s = 0;               // over all processes that worked on it
+  std::int64_t peak_memory_bytes = 0;  // of the largest of these processes
+  std::vector<double> best_sums;       // of each part: see selection_sum()
+  TrainingWork work;
 };
 
 /// Trains all parts of the method one after the other, from the folder's checkpoint if there is one, and

@@ -26,13 +26,15 @@ std::string render_csv_tests(const nlohmann::json& report, const nlohmann::json&
 std::string render_csv_rankings(const nlohmann::json& report,
                                 const nlohmann::json& table);  // (cell, scheme, entry)
 std::string render_csv_organs(const nlohmann::json& report,
-                              const nlohmann::json& table);  // (organ, modality, entry)
+                              const nlohmann::json& table);             // (organ, modality, entry)
+std::string render_csv_ledger(const nlohmann::json& report);            // entry: what it cost
+std::string render_csv_hyper_parameters(const nlohmann::json& report);  // (entry, option), with its origin
 
 /// The shown cells of a table on a terminal, percents.
 std::string render_text_table(const nlohmann::json& table);
 
-/// Writes report.json, report.html, report.md, report.tex, tables/<name>.tex, the CSV files and figures/ into
-/// `folder`. All files are written into a temporary folder there first, then renamed one by one, report.json
+/// Writes report.json, report.html, report.md, report.tex, tables/<name>.tex, the CSV files (the ledger's
+/// two only if there is one) and figures/ into `folder`. All files are written into a temporary folder there first, then renamed one by one, report.json
 /// last. It holds the SHA-256 of the others under "files", so that writing that was cut short between two
 /// renames is found by `totum verify`; writing again mends it. Files of an earlier report that the new one
 /// lacks are removed. Adds times.created_at.

@@ -1,6 +1,7 @@
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
+#include "reports/ledger.h"
 #include "reports/render.h"
 #include "reports/render_common.h"
 
@@ -132,6 +133,27 @@ constexpr Column kRankingColumns[] = {{"size", "/size"},
                                       {"rank", "/place/rank"},
                                       {"rank95_low", "/place/rank95/0"},
                                       {"rank95_high", "/place/rank95/1"}};
+constexpr Column kLedgerColumns[] = {{"size", "/size"},
+                                     {"entry", "/entry/id"},
+                                     {"label", "/entry/label"},
+                                     {"method", "/entry/method"},
+                                     {"runs", "/runs"},
+                                     {"patches", "/entry/patches"},
+                                     {"iterations", "/entry/iterations"},
+                                     {"parameters", "/entry/parameters"},
+                                     {"multiply_adds_per_iteration", "/entry/multiply_adds_per_iteration"},
+                                     {"multiply_adds", "/entry/multiply_adds"},
+                                     {"observed_iterations", "/entry/observed_iterations"},
+                                     {"training_s", "/measured/training_s"},
+                                     {"prediction_s", "/measured/prediction_s"},
+                                     {"peak_memory_bytes", "/measured/peak_memory_bytes"},
+                                     {"peak_device_bytes", "/measured/peak_device_bytes"}};
+
+constexpr Column kHyperParameterColumns[] = {{"size", "/size"},
+                                             {"entry", "/entry"},
+                                             {"name", "/option/name"},
+                                             {"value", "/value"},
+                                             {"origin", "/option/origin"}};
 
 }  // namespace
 
@@ -188,6 +210,32 @@ std::string render_csv_organs(const json& report, const json& table) {
                                 {"organ", organ},
                                 {"entry", entry_of(table, organ.at("entry"))}});
   }
+  return text;
+}
+
+std::string render_csv_ledger(const json& report) {
+  std::string text = header(kLedgerColumns);
+  for (const json& entry : report.at("ledger").at("entries")) {
+    text += row(kLedgerColumns, {{"size", report.at("size")},
+                                 {"entry", entry},
+                                 {"runs", entry.at("runs").size()},
+                                 {"measured", ledger_measured(report, entry)}});
+  }
+  return text;
+}
+
+std::string render_csv_hyper_parameters(const json& report) {
+  std::string text = header(kHyperParameterColumns);
+  const auto add = [&](const json& entry, const json& options) {
+    for (const json& option : options) {
+      text += row(kHyperParameterColumns, {{"size", report.at("size")},
+                                           {"entry", entry},
+                                           {"option", option},
+                                           {"value", option.at("value").dump()}});
+    }
+  };
+  add("", report.at("ledger").at("common"));  // of every method
+  for (const json& entry : report.at("ledger").at("entries")) add(entry.at("id"), entry.at("options"));
   return text;
 }
 

@@ -6,6 +6,7 @@
 
 #include "reports/markdown_rankings.h"
 #include "reports/markdown_text.h"
+#include "reports/ledger.h"
 #include "reports/render.h"
 #include "reports/render_common.h"
 #include "reports/sentence.h"
@@ -217,6 +218,65 @@ std::string provenance_section(const json& report) {
   return text;
 }
 
+// A whole number with a blank between thousands; "–" for null.
+std::string count_text(const json& value) {
+  if (value.is_null()) return "–";
+  std::string digits = fmt::format("{:.0f}", value.get<double>());
+  for (std::size_t place = digits.size(); place > 3; place -= 3) digits.insert(place - 3, " ");
+  return digits;
+}
+
+// A number in units of `unit`, with three significant digits.
+std::string scaled_text(const json& value, double unit) {
+  return value.is_null() ? "–" : fmt::format("{:.3g}", value.get<double>() / unit);
+}
+
+std::string option_text(const json& options) {
+  std::map<std::string, std::vector<std::string>> by_origin;
+  for (const json& option : options) {
+    by_origin[option.at("origin")].push_back(
+        plain(fmt::format("{} {}", option.at("name").get<std::string>(), option.at("value").dump())));
+  }
+  std::vector<std::string> parts;
+  for (const auto& [origin, names] : by_origin)
+    parts.push_back(fmt::format("{}: {}", origin, fmt::join(names, ", ")));
+  return parts.empty() ? "none" : fmt::format("{}", fmt::join(parts, "; "));
+}
+
+std::string ledger_section(const json& report) {
+  const json& ledger = report.at("ledger");
+  if (ledger.at("entries").empty()) return "";
+  std::string text =
+      "\n## Ledger\n\nWhat every method was given and what it cost: means over its runs, the largest memory "
+      "of "
+      "any. Multiply-adds are those of convolutions and matrix products in training steps, forward and "
+      "backward, counted in the first step of every epoch. Seconds and memory were measured on whatever "
+      "machine "
+      "made the runs, prediction over all test cases.\n\n";
+  text += header({"method", "runs", "patches", "steps", "parameters", "10⁹ multiply-adds of a step",
+                  "10¹² multiply-adds of a training", "training s", "prediction s", "memory GiB",
+                  "GPU memory GiB"});
+  constexpr double kGibibyte = 1024.0 * 1024.0 * 1024.0;
+  for (const json& entry : ledger.at("entries")) {
+    const json measured = ledger_measured(report, entry);
+    text +=
+        row({plain(entry.at("label")), fmt::format("{}", entry.at("runs").size()),
+             count_text(entry.at("patches")), count_text(entry.at("iterations")),
+             count_text(entry.at("parameters")), scaled_text(entry.at("multiply_adds_per_iteration"), 1e9),
+             scaled_text(entry.at("multiply_adds"), 1e12), scaled_text(measured.at("training_s"), 1),
+             scaled_text(measured.at("prediction_s"), 1),
+             scaled_text(measured.at("peak_memory_bytes"), kGibibyte),
+             scaled_text(measured.at("peak_device_bytes"), kGibibyte)});
+  }
+  text +=
+      "\nWhere each hyper-parameter came from: the paper that describes the method, the code published with "
+      "it, or us. Every method has these besides its own: " +
+      option_text(ledger.at("common")) + ".\n\n" + header({"method", "its own hyper-parameters by origin"});
+  for (const json& entry : ledger.at("entries"))
+    text += row({plain(entry.at("label")), option_text(entry.at("options"))});
+  return text;
+}
+
 }  // namespace
 
 std::string render_markdown(const json& report) {
@@ -233,7 +293,7 @@ std::string render_markdown(const json& report) {
         runs.empty() ? "" : fmt::format(" ({})", plain(fmt::format("{}", fmt::join(runs, ", ")))));
   }
   for (const json& table : report.at("tables")) text += table_section(report, table);
-  return text + provenance_section(report);
+  return text + ledger_section(report) + provenance_section(report);
 }
 
 }  // namespace totum

@@ -9,6 +9,7 @@
 
 #include "core/version.h"
 #include "reports/overlays.h"
+#include "reports/ledger.h"
 #include "reports/table_results.h"
 
 namespace totum {
@@ -206,6 +207,7 @@ json make_report(const ReportInput& input, const PublishedNumbers& published, co
           {"training", training(input)},
           {"failures", failures(input)},
           {"warnings", collected(input)},
+          {"ledger", make_ledger(input)},
           {"provenance", provenance(input)},
           {"times", times(input)}};
 }

@@ -196,7 +196,7 @@ bool check_numbers(Chain& chain, const json& report, const json& again) {
       return false;
     }
   }
-  for (const char* part : {"size", "caveats", "failures", "warnings", "provenance"}) {
+  for (const char* part : {"size", "caveats", "failures", "warnings", "ledger", "provenance"}) {
     if (!chain.add(equality_link(std::string("report.json: ") + part, report.at(part), again.at(part))))
       return false;
   }

@@ -33,6 +33,10 @@ std::map<std::string, std::string> rendered(const json& report) {
     files[name + "_organs.csv"] = render_csv_organs(report, table);
   }
   files.merge(render_figures(report));
+  if (!report.at("ledger").at("entries").empty()) {
+    files["tables/ledger.csv"] = render_csv_ledger(report);
+    files["tables/hyper_parameters.csv"] = render_csv_hyper_parameters(report);
+  }
   return files;
 }
 

@@ -21,12 +21,12 @@ reproduce() { # OUT
     --set schedule/log_every_iterations=1 --set schedule/checkpoint_every_s=0.3
 }
 
-# Sums of everything that must be equal; report.json without its times and the hash of the page that prints them.
+# Sums of everything that must be equal; report.json without its times and the hashes of the files that print them.
 sums() { # OUT
   (
     cd "$1"
     find runs \( -name best.safetensors -o -name scores.csv -o -name '*.nii.gz' -o -name run.json \) -print0 | sort -z | xargs -0 sha256sum
-    python3 -c 'import json, sys; r = json.load(open(sys.argv[1])); r.pop("times", None); r["files"].pop("report.html"); print(json.dumps(r, sort_keys=True))' \
+    python3 -c 'import json, sys; r = json.load(open(sys.argv[1])); r.pop("times", None); [r["files"].pop(f) for f in ("report.html", "report.md", "tables/ledger.csv")]; print(json.dumps(r, sort_keys=True))' \
       report/smoke/report.json | sha256sum
   )
 }

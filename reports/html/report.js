@@ -498,6 +498,30 @@
     });
   }
 
+  // What every method was given and what it cost; times and memory are joined from the runs.
+  function ledger() {
+    const entries = report.ledger.entries;
+    if (entries.length === 0) return;
+    const part = section('ledger', 'Ledger');
+    const rounded = (value, unit) => isNumber(value) ? {text: (value / unit).toPrecision(3), value} : null;
+    const count = value => isNumber(value) ? {text: Math.round(value).toLocaleString('en'), value} : null;
+    const measured = (entry, key) => report.times.runs.filter(t => entry.runs.includes(t.folder)).map(t => t.timing[key]).filter(isNumber);
+    const mean = list => list.length === 0 ? null : list.reduce((a, b) => a + b, 0) / list.length;
+    const largest = list => list.length === 0 ? null : Math.max(...list);
+    const gibibyte = 2 ** 30;
+    addTable(part, 'What every method was given and what it cost: means over its runs, the largest memory of any. Multiply-adds are those of ' +
+      'convolutions and matrix products in training steps, forward and backward, counted in the first step of every epoch.',
+      ['Method', 'Runs', 'Patches', 'Steps', 'Parameters', '10⁹ multiply-adds of a step', '10¹² multiply-adds of a training', 'Training s', 'Prediction s', 'Memory GiB', 'GPU memory GiB'],
+      entries.map(e => [e.label, e.runs.length, count(e.patches), count(e.iterations), count(e.parameters), rounded(e.multiply_adds_per_iteration, 1e9),
+        rounded(e.multiply_adds, 1e12), rounded(mean(measured(e, 'training_s')), 1), rounded(mean(measured(e, 'prediction_s')), 1),
+        rounded(largest(measured(e, 'peak_memory_bytes')), gibibyte), rounded(largest(measured(e, 'peak_device_bytes')), gibibyte)]
+        .map(cell => cell === null ? {text: '–', value: -1} : cell)));
+    addTable(part, 'Hyper-parameters and where they came from: the paper that describes the method, the code published with it, or us',
+      ['Method', 'Hyper-parameter', 'Value', 'Origin'],
+      [['all methods', report.ledger.common], ...entries.map(e => [e.label, e.options])].flatMap(([label, options]) =>
+        options.map(o => [label, {text: o.name, kind: 'text'}, {text: JSON.stringify(o.value), kind: 'text'}, {text: o.origin, kind: 'text'}])));
+  }
+
   function failures() {
     const part = section('failures', 'Failures and warnings');
     if (report.failures.length === 0) part.append(element('p', 'Every run has scores.'));
@@ -529,6 +553,7 @@
   });
   overlays();
   training();
+  ledger();
   failures();
   provenance();
   // One figure in each turn of the event loop, from the top, so that the page can be read and scrolled at once.

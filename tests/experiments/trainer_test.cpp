@@ -81,6 +81,11 @@ TEST_P(ResumeTest, EndsWithTheSameBytesAsAnUndisturbedTraining) {
   EXPECT_EQ(undisturbed, stopped);
   EXPECT_EQ(whole.best_sums, again.best_sums);
   EXPECT_EQ(whole.patches, again.patches);
+  EXPECT_EQ(whole.work.multiply_adds, again.work.multiply_adds);
+  EXPECT_EQ(whole.work.observed_iterations, again.work.observed_iterations);
+  EXPECT_EQ(whole.work.optimisers, again.work.optimisers);
+  EXPECT_GT(whole.work.multiply_adds, 1e6);
+  EXPECT_FALSE(whole.work.optimisers.empty());
   EXPECT_GT(whole.parameters, 1000);
   for (const char* run : {"b", "c"}) {
     EXPECT_EQ(read_file(folder.path() / "a" / "best.safetensors"),
@@ -357,6 +362,37 @@ TEST(Trainer, BeginsOnceInEachProcessAfterTheCheckpointIsLoaded) {
   (void)train(second, {record, data, folder.path() / "run"}, *make_silent_progress());
   EXPECT_EQ(second.begun, 1);
   EXPECT_EQ(second.steps_at_beginning, 5);
+}
+
+// Multiplies matrices of 2x3 and 3x4 once in epoch 0, twice in epoch 1, and so on: 24 multiply-adds each
+// time.
+class Working final : public Method {
+ public:
+  StepReport train_step(const Batch&, const StepContext& context) override {
+    for (std::int64_t i = 0; i <= context.epoch; ++i) (void)at::ones({2, 3}).mm(at::ones({3, 4}));
+    return {{"loss", at::scalar_tensor(1.0)}};
+  }
+  at::Tensor predict(const at::Tensor& patch, Modality) override {
+    return at::full({patch.size(0), 1 + kOrgans, patch.size(2), patch.size(3), patch.size(4)}, 1.0 / 14.0);
+  }
+  void visit_state(StateVisitor& visitor) override { visitor.counter("steps", steps_); }
+
+ private:
+  std::int64_t steps_ = 0;
+};
+
+// Five cases in batches of two, four epochs: ten steps, of which 0, 3, 5 and 8 begin an epoch. A mean of
+// 24 (1 + 2 + 3 + 4) / 4 = 60 in ten steps.
+TEST(Trainer, CountsTheWorkOfTheFirstStepOfEveryEpoch) {
+  const TemporaryFolder folder;
+  const PreparedDataset data = tiny_dataset(folder.path() / "cache", {16, 16, 18});
+  const RunRecord record = tiny_record("proposed");
+  Working method;
+  const auto summary = train(method, {record, data, folder.path() / "run"}, *make_silent_progress());
+  EXPECT_EQ(summary.work.iterations, 10);
+  EXPECT_EQ(summary.work.observed_iterations, 4);
+  EXPECT_EQ(summary.work.multiply_adds, 600.0);
+  EXPECT_GT(summary.peak_memory_bytes, 1000000);
 }
 
 // A method whose loss breaks, to see what the trainer says.

@@ -86,9 +86,19 @@ fs::path write_synthetic_run(const fs::path& runs, const SyntheticRun& run) {
   const json done{{"format", 1},
                   {"files", files},
                   {"warnings", {"a warning of the run"}},
-                  {"timing", {{"training_s", 1.5}}},
+                  {"timing",
+                   {{"training_s", 1.5 + static_cast<double>(run.seed)},
+                    {"prediction_s", 0.25},
+                    {"peak_memory_bytes", (3 + run.seed) * 1024 * 1024 * 1024}}},
                   {"patches", 100},
-                  {"parameters", 7}};
+                  {"parameters", 7},
+                  {"ledger",
+                   {{"iterations", 50},
+                    {"optimisers", {{"network_adam", 50}}},
+                    {"observed_iterations", 2},
+                    {"multiply_adds", 1.5e12},
+                    {"options", {{{"name", "aprn"}, {"value", true}, {"origin", "paper"}}}},
+                    {"common", {{{"name", "schedule/epochs"}, {"value", 2}, {"origin", "ours"}}}}}}};
   write_file_atomically(folder / "done.json", done.dump(2));
   return folder;
 }

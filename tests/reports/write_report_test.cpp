@@ -42,7 +42,8 @@ TEST_F(WriteReportTest, WritesEveryFileAndNoOther) {
   for (const auto& entry : fs::recursive_directory_iterator(out())) {
     if (entry.is_regular_file()) found.insert(entry.path().lexically_relative(out()).string());
   }
-  std::set<std::string> expected{"report.html", "report.json", "report.md", "report.tex"};
+  std::set<std::string> expected{"report.html", "report.json",       "report.md",
+                                 "report.tex",  "tables/ledger.csv", "tables/hyper_parameters.csv"};
   for (const char* table : {"table1", "table2"}) {
     for (const char* ending : {".tex", ".csv", "_tests.csv", "_rankings.csv", "_organs.csv"})
       expected.insert(std::string("tables/") + table + ending);
