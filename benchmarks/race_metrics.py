@@ -1,60 +1,67 @@
 #!/usr/bin/env python3
-"""Times Python libraries on the masks of metrics_benchmark, one process, and checks that values agree.
+"""Races totum's metrics against Python libraries: same label maps, same machine, one after the other in one run.
 
-TOTUM_MASKS=DIR metrics_benchmark      writes the masks and times totum
-race_metrics.py DIR                    times the peers: scipy, MONAI, surface-distance, SimpleITK
+race_metrics.py METRICS_BENCHMARK [REPEATS]      e.g. build/cpu/benchmarks/metrics_benchmark
 
-Each peer does what it offers of the nine metrics for all 13 organs, cropped to the organ's box with a rim of
-one voxel, as totum does. Packages (in a throw-away environment): numpy scipy nibabel SimpleITK monai torch and
-DeepMind's surface-distance from its repository; one that is missing is left out and said so.
+First METRICS_BENCHMARK times totum on two threads: all nine metrics of 13 organs from two label maps of 143x233x338
+voxels, and leaves label maps and scores behind. Then each peer computes what it offers of Dice, NSD, HD95 and ASSD of
+the same organs, on masks that are cut to the organ's box (a rim of one voxel around it) before its clock starts;
+totum's time includes finding the boxes. Of each the fastest of REPEATS (5) runs counts. What a peer defines as totum
+does must come out equal to 1e-4 (MONAI computes in float32), or the race is void.
+
+Packages, in an environment of their own: numpy scipy nibabel SimpleITK surface-distance monai torch. One that is
+missing is left out and said so. Peers may use as many threads as they like.
 """
 
+import csv
+import json
+import os
+import subprocess
 import sys
+import tempfile
 import time
+from importlib import metadata
 from pathlib import Path
 
 import nibabel
 import numpy as np
 
-
-def cropped(prediction, reference, organ):
-    p, r = prediction == organ, reference == organ
-    places = np.argwhere(p | r)
-    low, high = np.maximum(places.min(0) - 1, 0), places.max(0) + 2
-    box = tuple(slice(a, b) for a, b in zip(low, high))
-    return p[box], r[box]
+TOLERANCE_MM = {5: 1.0, 11: 1.0, 12: 1.0}  # evaluation/nsd_tolerances.json; 2 mm for the others
 
 
-def with_scipy(p, r, spacing):
+def with_scipy(p, r, spacing, tolerance):
     from scipy.ndimage import binary_erosion, distance_transform_edt
     edges = [m & ~binary_erosion(m) for m in (p, r)]
     a = distance_transform_edt(~edges[1], sampling=spacing)[edges[0]]
     b = distance_transform_edt(~edges[0], sampling=spacing)[edges[1]]
     both = np.concatenate([a, b])
-    return max(np.percentile(a, 95), np.percentile(b, 95)), both.mean(), (both <= 2).mean()
+    return {"dice": 2 * (p & r).sum() / (p.sum() + r.sum()), "nsd": (both <= tolerance + 1e-9).mean(),
+            "hd95": max(np.percentile(a, 95), np.percentile(b, 95)), "assd": both.mean()}
 
 
-def with_monai(p, r, spacing):
+def with_monai(p, r, spacing, tolerance):
     import torch
-    from monai.metrics import (compute_average_surface_distance, compute_dice, compute_hausdorff_distance, compute_iou,
+    from monai.metrics import (compute_average_surface_distance, compute_dice, compute_hausdorff_distance,
                                compute_surface_dice)
     y_pred, y = (torch.from_numpy(m[None, None].astype(np.float32)) for m in (p, r))
-    compute_dice(y_pred, y), compute_iou(y_pred, y)
-    assd = compute_average_surface_distance(y_pred, y, include_background=True, symmetric=True, spacing=spacing)
-    nsd = compute_surface_dice(y_pred, y, [2.0], include_background=True, spacing=spacing)
-    hd95 = compute_hausdorff_distance(y_pred, y, include_background=True, percentile=95, spacing=spacing)
-    return float(hd95), float(assd), float(nsd)
+    return {"dice": float(compute_dice(y_pred, y)),
+            "nsd": float(compute_surface_dice(y_pred, y, [tolerance], include_background=True, spacing=spacing)),
+            "hd95": float(compute_hausdorff_distance(y_pred, y, include_background=True, percentile=95,
+                                                     spacing=spacing)),
+            "assd": float(compute_average_surface_distance(y_pred, y, include_background=True, symmetric=True,
+                                                           spacing=spacing))}
 
 
-def with_surface_distance(p, r, spacing):
-    import surface_distance as sd
-    distances = sd.compute_surface_distances(r, p, spacing)
-    forth, back = sd.compute_average_surface_distance(distances)
-    return (sd.compute_robust_hausdorff(distances, 95), (forth + back) / 2,
-            sd.compute_surface_dice_at_tolerance(distances, 2.0))
+def with_surface_distance(p, r, spacing, tolerance):
+    import surface_distance
+    distances = surface_distance.compute_surface_distances(r, p, spacing)
+    forth, back = surface_distance.compute_average_surface_distance(distances)
+    return {"dice": surface_distance.compute_dice_coefficient(r, p),
+            "nsd": surface_distance.compute_surface_dice_at_tolerance(distances, tolerance),
+            "hd95": surface_distance.compute_robust_hausdorff(distances, 95), "assd": (forth + back) / 2}
 
 
-def with_simpleitk(p, r, spacing):
+def with_simpleitk(p, r, spacing, tolerance):
     import SimpleITK
     images = [SimpleITK.GetImageFromArray(m.astype(np.uint8)) for m in (p, r)]
     for image in images:
@@ -63,24 +70,73 @@ def with_simpleitk(p, r, spacing):
     overlap.Execute(*images)
     hausdorff = SimpleITK.HausdorffDistanceImageFilter()
     hausdorff.Execute(*images)
-    return None, hausdorff.GetAverageHausdorffDistance(), None
+    return {"dice": overlap.GetDiceCoefficient(), "assd": hausdorff.GetAverageHausdorffDistance()}
+
+
+# Name, package, function, metrics that it defines as totum does.
+PEERS = [("SciPy", "scipy", with_scipy, ("dice", "nsd", "hd95", "assd")),
+         ("MONAI", "monai", with_monai, ("dice", "nsd", "hd95", "assd")),
+         ("surface-distance", "surface-distance", with_surface_distance, ("dice",)),
+         ("SimpleITK", "SimpleITK", with_simpleitk, ("dice",))]
+
+
+def time_totum(benchmark, folder, repeats):
+    """Milliseconds of the fastest repetition on two threads, and {(organ, metric): value}."""
+    command = [benchmark, "--benchmark_filter=threads:2", "--benchmark_format=json",
+               f"--benchmark_repetitions={repeats}"]
+    output = subprocess.run(command, env={**os.environ, "TOTUM_MASKS": str(folder)}, check=True, capture_output=True)
+    runs = [run for run in json.loads(output.stdout)["benchmarks"] if run["run_type"] == "iteration"]
+    with open(folder / "scores.csv") as file:
+        scores = {(row["organ"], row["metric"]): float(row["value"]) for row in csv.DictReader(file)}
+    return min(run["real_time"] for run in runs), scores
+
+
+def boxes_of(prediction, reference):
+    """For each organ the slices of the box that holds it in both maps, with a rim of one voxel."""
+    for organ in range(1, 14):
+        places = np.argwhere((prediction == organ) | (reference == organ))
+        yield tuple(slice(max(low - 1, 0), high + 2) for low, high in zip(places.min(0), places.max(0)))
+
+
+def organ_names(scores):
+    """In the order of their class indices, as totum writes them."""
+    return list(dict.fromkeys(organ for organ, _ in scores))
+
+
+def largest_difference(values, names, metrics, scores):
+    return max(abs(found[metric] - scores[name, metric]) / max(1.0, abs(scores[name, metric]))
+               for name, found in zip(names, values) for metric in metrics)
 
 
 def main():
-    folder = Path(sys.argv[1])
-    images = [nibabel.load(folder / part / "amos_0001.nii.gz") for part in ("predictions", "labels")]
-    prediction, reference = (np.ascontiguousarray(np.asarray(i.dataobj).transpose(2, 1, 0)) for i in images)
-    spacing = tuple(float(s) for s in images[1].header.get_zooms()[::-1])
-    for name, measure in [("scipy", with_scipy), ("MONAI", with_monai), ("surface-distance", with_surface_distance),
-                          ("SimpleITK", with_simpleitk)]:
+    benchmark, repeats = sys.argv[1], int(sys.argv[2]) if len(sys.argv) > 2 else 5
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        totum_ms, scores = time_totum(benchmark, folder, repeats)
+        images = [nibabel.load(folder / part / "amos_0001.nii.gz") for part in ("predictions", "labels")]
+        prediction, reference = (np.ascontiguousarray(np.asarray(i.dataobj).transpose(2, 1, 0)) for i in images)
+        spacing = tuple(float(s) for s in images[1].header.get_zooms()[::-1])
+    cases = [(prediction[box] == organ, reference[box] == organ, spacing, TOLERANCE_MM.get(organ, 2.0))
+             for organ, box in enumerate(boxes_of(prediction, reference), start=1)]
+    print(f"totum, nine metrics, two threads: {totum_ms / 1000:.3f} s")
+    is_void = False
+    for title, package, measure, equal in PEERS:
         try:
-            measure(*cropped(prediction, reference, 1), spacing)  # imports
+            measure(*cases[0])  # imports
         except ImportError as error:
-            print(f"{name}: left out ({error})")
+            print(f"{title}: left out ({error})")
             continue
-        start = time.perf_counter()
-        values = [measure(*cropped(prediction, reference, organ), spacing) for organ in range(1, 14)]
-        print(f"{name}: {time.perf_counter() - start:.3f} s; HD95, ASSD, NSD(2 mm) of the liver: {values[5]}")
+        seconds, values = np.inf, []
+        for _ in range(repeats):
+            start = time.perf_counter()
+            values = [measure(*case) for case in cases]
+            seconds = min(seconds, time.perf_counter() - start)
+        difference = largest_difference(values, organ_names(scores), equal, scores)
+        is_void = is_void or difference > 1e-4
+        print(f"{title} {metadata.version(package)}, {', '.join(values[0])}: {seconds:.3f} s, "
+              f"{1000 * seconds / totum_ms:.1f} times totum's; {', '.join(equal)} differ by at most {difference:.1e}")
+    if is_void:
+        sys.exit("values differ by more than 1e-4: these programs did not do the same work")
 
 
 if __name__ == "__main__":

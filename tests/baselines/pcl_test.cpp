@@ -406,14 +406,6 @@ TEST(Pcl, SavesTheStateOfBatchNorm) {
   EXPECT_EQ(tensors.at("heads.projection.1.num_batches_tracked").item<std::int64_t>(), 2);  // images, views
 }
 
-// What the contract suite's option set relies on.
-TEST(Pcl, AnUntrainedTeacherFillsTheMemoryIfNoConfidenceIsAsked) {
-  const auto method = make({{"ramp", 0.0}, {"confidence", 0.0}});
-  const StepReport report = method->train_step(small_batch(small_setup(), {0, 2}, 7), {0, 0, 0, 10});
-  EXPECT_GE(counts_of(*method).sum().item<std::int64_t>(), 2);
-  EXPECT_GT(entry(report, "contrast"), 0.0);
-}
-
 TEST(Pcl, RefusesImpossibleOptions) {
   for (const json& options : {json{{"views", 3}}, json{{"views", 0}}, json{{"ramp", -0.1}}, json{{"bank", 1}},
                               json{{"per_image", 0}}, json{{"confidence", 1.5}}, json{{"contrast", -1.0}},

@@ -61,7 +61,7 @@ std::vector<Variant> variants() {
     if (entry.make == nullptr) continue;
     if (entry.name != "proposed") {
       all.push_back({std::string(entry.name), "defaults", json::object()});
-      if (entry.name == "pcl") {  // memory and contrast at work from the first step
+      if (entry.name == "pcl") {  // no ramp, every right guess remembered, two views
         all.push_back({"pcl", "all_terms", {{"ramp", 0.0}, {"confidence", 0.0}, {"views", 2}}});
       }
       if (entry.name == "u2pl") {  // an untrained network is unsure of every voxel
