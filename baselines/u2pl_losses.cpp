@@ -76,7 +76,8 @@ at::Tensor unit_vectors(const at::Tensor& x) {  // as at::cosine_similarity
   return x / x.norm(2, -1, true).clamp_min(1e-8);
 }
 
-// The voxels that a mask [1+C,M] holds, class by class.
+// The voxels that a mask [1+C,M] holds, class by class. Waits for the device once: how many there are decides
+// what is drawn and where the bank continues.
 struct VoxelLists {
   at::Tensor voxel;                 // of all classes, one behind the other
   std::vector<std::int64_t> count;  // by class
@@ -108,8 +109,7 @@ at::Tensor contrastive_loss(const at::Tensor& student, const at::Tensor& teacher
                             const MemoryBank& bank, const ContrastSettings& settings, const DrawKey& key) {
   const at::Tensor zero = at::zeros({}, student.options());
   const at::Tensor members = masks.positive.sum(1);  // [1+C]
-  const auto present = (members > 0).sum().item<std::int64_t>();
-  if (present < 2) return zero;
+  const at::Tensor present = (members > 0).sum();
   const at::Tensor means =
       masks.positive.to(teacher.scalar_type()).matmul(teacher.detach()) / members.clamp_min(1).unsqueeze(1);
   const at::Tensor positives = unit_vectors(means);  // [1+C,width]
@@ -132,7 +132,7 @@ at::Tensor contrastive_loss(const at::Tensor& student, const at::Tensor& teacher
     const at::Tensor scores = at::cat({right, wrong}, 1) / settings.temperature;
     sum = sum - scores.log_softmax(1).select(1, 0).mean();
   }
-  return sum / static_cast<double>(present);
+  return at::where(present < 2, zero, sum / present.clamp_min(2));
 }
 
 void remember_negatives(MemoryBank& bank, const at::Tensor& teacher, const at::Tensor& negative) {
