@@ -1,5 +1,9 @@
 #include "baselines/ema_teacher.h"
 
+#include <torch/torch.h>
+
+#include <vector>
+
 namespace totum {
 
 void follow_student(torch::nn::Module& teacher, torch::nn::Module& student, double momentum) {

@@ -1,9 +1,9 @@
 #pragma once
 // The mean teacher (U²PL, PCL): a copy of a network that is never trained but follows it.
 
-#include <torch/torch.h>
-
-#include <cstdint>
+namespace torch::nn {
+class Module;
+}
 
 namespace totum {
 
