@@ -3,8 +3,6 @@
 // rival says what its step costs and what it predicts. With several optimisers or teachers it implements
 // Method itself.
 
-#include <torch/torch.h>
-
 #include <functional>
 #include <memory>
 #include <string>
