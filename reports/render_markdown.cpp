@@ -222,7 +222,7 @@ std::string provenance_section(const json& report) {
 std::string count_text(const json& value) {
   if (value.is_null()) return "–";
   std::string digits = fmt::format("{:.0f}", value.get<double>());
-  for (std::size_t place = digits.size(); place > 3; place -= 3) digits.insert(place - 3, " ");
+  for (std::size_t place = digits.size(); place > 3; place -= 3) digits.insert(place - 3, 1, ' ');
   return digits;
 }
 

@@ -36,7 +36,12 @@ std::string refusal(const MethodEntry& entry, const json& options) {
 // The keys that a method knows in the object at `path`, from what it says to a key that it can't know.
 std::set<std::string> known_keys(const MethodEntry& entry, const std::string& path) {
   json options = entry.name == "external" ? json{{"command", {"x"}}} : json::object();
-  options[json::json_pointer(path + "/?????????????????")] = 1;
+  const json unknown{{"?????????????????", 1}};
+  if (path.empty()) {
+    options.update(unknown);
+  } else {
+    options[json::json_pointer(path)] = unknown;
+  }
   const std::string text = refusal(entry, options);
   std::set<std::string> keys;
   std::smatch match;
