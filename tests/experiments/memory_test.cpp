@@ -19,7 +19,7 @@ using nlohmann::json;
 // Small networks, and banks that are full after some steps. A method without a line runs with its defaults.
 json small_options(const std::string& method) {
   if (method == "u2pl")
-    return {{"bank", 200}, {"bank_background", 300}, {"queries", 16}, {"anchor_probability", 0.0}};
+    return {{"bank", 20}, {"bank_background", 20}, {"queries", 16}, {"anchor_probability", 0.0}};
   if (method == "proposed") return {{"aprn", false}, {"aman", false}};  // its prototypes are what stays
   return json::object();
 }
@@ -79,14 +79,14 @@ TEST_P(MemoryTest, StaysWhereItIsOnceBanksAreFull) {
       method->train_step(batches[static_cast<std::size_t>(i % 2)], {0, i, 5, 10});
     }
   };
-  train(0, 60);
+  train(0, 40);
   const std::int64_t before = resident_bytes();
-  train(60, 160);
+  train(40, 100);
   const std::int64_t growth = resident_bytes() - before;
-  std::printf("%s: %.1f MiB, grown by %.2f MiB in 100 steps\n", GetParam().c_str(),
+  std::printf("%s: %.1f MiB, grown by %.2f MiB in 60 steps\n", GetParam().c_str(),
               static_cast<double>(before) / 1048576, static_cast<double>(growth) / 1048576);
-  // One forgotten image of each step would be 100 times 32 KiB.
-  EXPECT_LT(growth, 100 * 16 * 1024);
+  // One forgotten image of each step would be 60 times 32 KiB.
+  EXPECT_LT(growth, 60 * 16 * 1024);
 }
 
 INSTANTIATE_TEST_SUITE_P(Registry, MemoryTest, testing::ValuesIn(methods_with_memory()),
