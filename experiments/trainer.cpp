@@ -16,6 +16,7 @@
 #include "experiments/registry.h"
 #include "experiments/run_store.h"
 #include "experiments/train_log.h"
+#include "experiments/training_source.h"
 #include "methods/checkpoint.h"
 
 namespace totum {
@@ -85,10 +86,11 @@ class Trainer {
         preset_(job.record.preset),
         folder_{job.folder},
         progress_(progress),
-        parts_(method.parts()) {
-    const Supervision supervision = find_method(job.record.method).traits.supervision;
+        parts_(method.parts()),
+        supervision_(find_method(job.record.method).traits.supervision),
+        source_(job.data, preset_.sampler, job.record.seed, supervision_) {
     for (const TrainingPart& part : parts_) {
-      samplers_.emplace_back(job.data, preset_.sampler, job.record.seed, part.tasks, part.name, supervision);
+      samplers_.emplace_back(job.data, preset_.sampler, job.record.seed, part.tasks, part.name, supervision_);
       total_ += samplers_.back().iterations(preset_.schedule.epochs);
     }
   }
@@ -100,6 +102,7 @@ class Trainer {
     progress_.start("training " + job_.record.name(), total_);
     started_ = last_checkpoint_ = Clock::now();
     elapsed_before_ = position_.elapsed_s;
+    method_.begin_training(source_);
     while (position_.part < static_cast<std::int64_t>(parts_.size())) train_part();
     if (fs::exists(folder_.best())) load_state(method_, folder_.best(), kWeightsOnly);
     progress_.finish();
@@ -275,6 +278,8 @@ class Trainer {
   RunFolder folder_;
   Progress& progress_;
   std::vector<TrainingPart> parts_;
+  Supervision supervision_;
+  TrainingSource source_;
   std::vector<PatchSampler> samplers_;
   std::int64_t total_ = 0;
   Position position_;

@@ -20,6 +20,8 @@ class Optimizer;
 
 namespace totum {
 
+class TrainingData;  // methods/training_data.h
+
 /// Named scalars of one step (detached tensors; the trainer reads them when it logs, so a step never waits
 /// for them).
 using StepReport = std::vector<std::pair<std::string, at::Tensor>>;
@@ -75,6 +77,10 @@ struct MethodSetup {
 class Method {
  public:
   virtual ~Method() = default;
+  /// Called once in every process that trains, before its first step and after a checkpoint, if there is one,
+  /// was loaded. `data` outlives the training. What is made of it here either stands in visit_state, and is
+  /// then made only if no checkpoint brought it, or comes out the same every time.
+  virtual void begin_training(const TrainingData& /*data*/) {}
   /// One iteration: owns forward, losses, backward and optimiser steps.
   virtual StepReport train_step(const Batch& batch, const StepContext& context) = 0;
   /// Probabilities [B,1+C,D,H,W] (sum 1 over the channels) for patch [B,1,D,H,W].

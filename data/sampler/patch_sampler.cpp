@@ -32,6 +32,18 @@ ClassTable visible_table(const Task& task, Supervision supervision) {
   return table;
 }
 
+// [C] bool
+at::Tensor labelled_tensor(const ClassTable& table) {
+  at::Tensor labelled = at::empty({kOrgans}, at::kBool);
+  std::copy(table.begin() + 1, table.end(), labelled.data_ptr<bool>());
+  return labelled;
+}
+
+// Labels as int64, 0 where the table doesn't have the class.
+void erase_invisible(std::span<const std::uint8_t> label, const ClassTable& visible, std::int64_t* out) {
+  for (const std::uint8_t value : label) *out++ = value <= kOrgans && visible[value] ? value : 0;
+}
+
 // The start that puts a random voxel of a labelled organ as near to the patch's centre as the image allows.
 std::optional<Shape3> foreground_start(const PreparedCase& image, const ClassTable& labelled,
                                        const Shape3& patch, RandomStream& random) {
@@ -147,35 +159,73 @@ PatchSampler::Place PatchSampler::place(std::int64_t position) const {
   return {epoch, &cases_[static_cast<std::size_t>(index)]};
 }
 
+void PatchSampler::fill_voxels(const Place& place, const Shape3& start, float* image_out,
+                               std::int64_t* label_out) const {
+  const PreparedCase& image = data_.at(place.sample->case_id);
+  const Shape3& patch = config_.patch_voxels;
+  const std::int64_t voxels = patch[0] * patch[1] * patch[2];
+  std::fill_n(image_out, voxels, image.padding());
+  std::fill_n(label_out, voxels, 0);
+  const ClassTable visible = visible_table(data_.split.task_of(*place.sample), supervision_);
+  for_each_row(image.shape(), start, patch, [&](std::int64_t to, std::int64_t from, std::int64_t width) {
+    std::memcpy(image_out + to, image.image().data() + from, static_cast<std::size_t>(width) * sizeof(float));
+    const auto row = image.label().subspan(static_cast<std::size_t>(from), static_cast<std::size_t>(width));
+    erase_invisible(row, visible, label_out + to);
+  });
+  if (config_.augmentation == "published_code") {
+    augment_published({image_out, static_cast<std::size_t>(voxels)}, patch,
+                      RandomStream(seed_, "augmentation", static_cast<std::uint64_t>(place.epoch),
+                                   derive_seed(0, image.case_id())));
+  }
+}
+
 void PatchSampler::fill(Batch& batch, std::int64_t slot, const Place& place) const {
   const PreparedCase& image = data_.at(place.sample->case_id);
   const Task& task = data_.split.task_of(*place.sample);
   const Shape3& patch = config_.patch_voxels;
   const Shape3 start = crop_start(image, task.organs, config_, seed_, place.epoch);
   const std::int64_t voxels = patch[0] * patch[1] * patch[2];
-  float* image_out = batch.image.data_ptr<float>() + slot * voxels;
-  std::int64_t* label_out = batch.label.data_ptr<std::int64_t>() + slot * voxels;
-  std::fill_n(image_out, voxels, image.padding());
-  const ClassTable labelled = visible_table(task, supervision_);
-  for_each_row(image.shape(), start, patch, [&](std::int64_t to, std::int64_t from, std::int64_t width) {
-    std::memcpy(image_out + to, image.image().data() + from, static_cast<std::size_t>(width) * sizeof(float));
-    for (std::int64_t x = 0; x < width; ++x) {
-      const std::uint8_t value = image.label()[static_cast<std::size_t>(from + x)];
-      label_out[to + x] = value <= kOrgans && labelled[value] ? value : 0;  // the others are erased here
-    }
-  });
+  fill_voxels(place, start, batch.image.data_ptr<float>() + slot * voxels,
+              batch.label.data_ptr<std::int64_t>() + slot * voxels);
   atlas_patch(data_.atlas, image.shape(), start, patch,
               batch.atlas.data_ptr<float>() + slot * kOrgans * voxels, data_.warp_of(image.case_id()));
-  if (config_.augmentation == "published_code") {
-    augment_published({image_out, static_cast<std::size_t>(voxels)}, patch,
-                      RandomStream(seed_, "augmentation", static_cast<std::uint64_t>(place.epoch),
-                                   derive_seed(0, image.case_id())));
-  }
-  bool* labelled_out = batch.labelled.data_ptr<bool>() + slot * kOrgans;
-  std::copy(labelled.begin() + 1, labelled.end(), labelled_out);
+  batch.labelled[slot].copy_(labelled_tensor(visible_table(task, supervision_)));
   batch.modality.push_back(task.modality);
   batch.task.push_back(place.sample->task);
   batch.case_id.push_back(place.sample->case_id);
+}
+
+TrainingImage PatchSampler::patch(std::int64_t position) const {
+  const Place where = place(position);
+  const Task& task = data_.split.task_of(*where.sample);
+  const PreparedCase& image = data_.at(where.sample->case_id);
+  const auto [depth, height, width] = config_.patch_voxels;
+  TrainingImage crop{at::empty({depth, height, width}, at::kFloat),
+                     at::empty({depth, height, width}, at::kLong),
+                     labelled_tensor(visible_table(task, supervision_)),
+                     task.modality,
+                     where.sample->task,
+                     where.sample->case_id,
+                     image.padding()};
+  fill_voxels(where, crop_start(image, task.organs, config_, seed_, where.epoch),
+              crop.image.data_ptr<float>(), crop.label.data_ptr<std::int64_t>());
+  return crop;
+}
+
+TrainingImage training_image(const PreparedDataset& data, const SplitCase& sample, Supervision supervision) {
+  const PreparedCase& image = data.at(sample.case_id);
+  const ClassTable visible = visible_table(data.split.task_of(sample), supervision);
+  const auto [depth, height, width] = image.shape();
+  TrainingImage whole{at::empty({depth, height, width}, at::kFloat),
+                      at::empty({depth, height, width}, at::kLong),
+                      labelled_tensor(visible),
+                      image.modality(),
+                      sample.task,
+                      sample.case_id,
+                      image.padding()};
+  std::copy(image.image().begin(), image.image().end(), whole.image.data_ptr<float>());
+  erase_invisible(image.label(), visible, whole.label.data_ptr<std::int64_t>());
+  return whole;
 }
 
 Batch PatchSampler::batch(std::int64_t iteration) const {
@@ -184,7 +234,7 @@ Batch PatchSampler::batch(std::int64_t iteration) const {
   Batch batch;
   batch.supervision = supervision_;
   batch.image = at::empty({size, 1, depth, height, width}, at::kFloat);
-  batch.label = at::zeros({size, depth, height, width}, at::kLong);
+  batch.label = at::empty({size, depth, height, width}, at::kLong);
   batch.labelled = at::empty({size, kOrgans}, at::kBool);
   batch.atlas = at::empty({size, kOrgans, depth, height, width}, at::kFloat);
   for (std::int64_t slot = 0; slot < size; ++slot) fill(batch, slot, place(iteration * size + slot));

@@ -11,6 +11,7 @@
 #include "core/json_reader.h"
 #include "data/batch.h"
 #include "data/prepare.h"
+#include "data/sampler/training_image.h"
 
 namespace totum {
 
@@ -51,6 +52,8 @@ class PatchSampler {
   [[nodiscard]] std::int64_t epoch(std::int64_t iteration) const;
   /// Thread-safe; labels of organs that the case's task does not label are 0 (partial supervision).
   [[nodiscard]] Batch batch(std::int64_t iteration) const;
+  /// The patch at one position (>= 0) of the stream of all epochs: what batch() has there, without atlas.
+  [[nodiscard]] TrainingImage patch(std::int64_t position) const;
 
  private:
   struct Place {
@@ -59,6 +62,8 @@ class PatchSampler {
   };
   [[nodiscard]] Place place(std::int64_t position) const;
   void fill(Batch& batch, std::int64_t slot, const Place& place) const;
+  /// Writes a crop that starts at `start`, augmented: float32 and int64, one value for each voxel.
+  void fill_voxels(const Place& place, const Shape3& start, float* image, std::int64_t* label) const;
 
   const PreparedDataset& data_;
   SamplerConfig config_;

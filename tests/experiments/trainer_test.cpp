@@ -13,6 +13,7 @@
 #include "experiments/registry.h"
 #include "experiments/run_worker.h"
 #include "experiments/train_log.h"
+#include "experiments/training_source.h"
 #include "methods/state.h"
 #include "tests/core/temporary_folder.h"
 #include "tests/experiments/tiny_record.h"
@@ -126,6 +127,8 @@ void replace_hidden_labels(const TinyCase& c, std::vector<std::uint8_t>& label) 
 std::string weights_after_steps(const RunRecord& record, const PreparedDataset& data,
                                 std::int64_t steps = 4) {
   const auto method = make(record);
+  const TrainingSource source(data, record.preset.sampler, record.seed, supervision_of(record.method));
+  method->begin_training(source);
   const auto parts = method->parts();
   for (std::size_t p = 0; p < parts.size(); ++p) {
     const PatchSampler sampler(data, record.preset.sampler, record.seed, parts[p].tasks, parts[p].name,
@@ -182,6 +185,12 @@ TEST_P(LeakTest, WeightsChangeWhenAVisibleLabelChanges) {
 // Writes down whether any batch that the trainer hands out holds more than the case's task labels.
 class Spy final : public Method {
  public:
+  void begin_training(const TrainingData& data) override {
+    for (std::int64_t task = 0; task < 3; ++task) {
+      look(data.crop("spy", task, 0));
+      for (const std::string& id : data.case_ids(task)) look(data.volume(id));
+    }
+  }
   StepReport train_step(const Batch& batch, const StepContext&) override {
     for (std::int64_t b = 0; b < batch.label.size(0); ++b) {
       const Task task = tiny_tasks()[static_cast<std::size_t>(batch.task[static_cast<std::size_t>(b)])];
@@ -199,8 +208,17 @@ class Spy final : public Method {
   }
   void visit_state(StateVisitor& visitor) override { visitor.counter("steps", steps_); }
   bool hidden_labels = false, hidden_flags = false, full_batches = false;
+  bool hidden_in_images = false;  // of begin_training
 
  private:
+  void look(const TrainingImage& image) {
+    const auto organs = tiny_tasks()[static_cast<std::size_t>(image.task)].organs;
+    for (std::int64_t c = 1; c <= kOrgans; ++c) {
+      if (std::find(organs.begin(), organs.end(), c) != organs.end()) continue;
+      hidden_in_images =
+          hidden_in_images || image.label.eq(c).any().item<bool>() || image.labelled[c - 1].item<bool>();
+    }
+  }
   std::int64_t steps_ = 0;
 };
 
@@ -214,6 +232,7 @@ TEST_P(LeakTest, TheTrainerHandsHiddenLabelsOnlyToAMethodThatIsDeclaredToSeeThem
   EXPECT_EQ(spy.hidden_labels, declared);
   EXPECT_EQ(spy.hidden_flags, declared);
   EXPECT_EQ(spy.full_batches, declared);
+  EXPECT_EQ(spy.hidden_in_images, declared);
 }
 
 INSTANTIATE_TEST_SUITE_P(Registry, LeakTest, testing::ValuesIn(method_names()),
@@ -252,6 +271,47 @@ TEST(Single, Fidelity3PatchesOfEachCaseEqualThoseOfOtherMethods) {
   EXPECT_EQ(all.patches, train(other, {record, data, folder.path() / "b"}, *make_silent_progress()).patches);
   EXPECT_EQ(single.patches, other.patches);
   for (const auto& [id, patches] : single.patches) EXPECT_EQ(patches, record.preset.schedule.epochs) << id;
+}
+
+// Writes down when begin_training was called.
+class Beginning final : public Method {
+ public:
+  void begin_training(const TrainingData&) override {
+    ++begun;
+    steps_at_beginning = steps_;
+  }
+  StepReport train_step(const Batch&, const StepContext&) override {
+    EXPECT_EQ(begun, 1);
+    ++steps_;
+    return {{"loss", at::scalar_tensor(1.0)}};
+  }
+  at::Tensor predict(const at::Tensor& patch, Modality) override {
+    return at::full({patch.size(0), 1 + kOrgans, patch.size(2), patch.size(3), patch.size(4)}, 1.0 / 14.0);
+  }
+  void visit_state(StateVisitor& visitor) override { visitor.counter("steps", steps_); }
+  int begun = 0;
+  std::int64_t steps_at_beginning = -1;
+
+ private:
+  std::int64_t steps_ = 0;
+};
+
+TEST(Trainer, BeginsOnceInEachProcessAfterTheCheckpointIsLoaded) {
+  const TemporaryFolder folder;
+  const PreparedDataset data = tiny_dataset(folder.path() / "cache", {16, 16, 18});
+  const RunRecord record = tiny_record("proposed");
+  Beginning first;
+  int questions = 0;
+  const auto stop_before_the_sixth = [&] { return ++questions > 5; };
+  EXPECT_THROW(
+      train(first, {record, data, folder.path() / "run", stop_before_the_sixth}, *make_silent_progress()),
+      Interrupted);
+  EXPECT_EQ(first.begun, 1);
+  EXPECT_EQ(first.steps_at_beginning, 0);
+  Beginning second;
+  (void)train(second, {record, data, folder.path() / "run"}, *make_silent_progress());
+  EXPECT_EQ(second.begun, 1);
+  EXPECT_EQ(second.steps_at_beginning, 5);
 }
 
 // A method whose loss breaks, to see what the trainer says.

@@ -82,8 +82,12 @@ std::vector<Variant> variants() {
 
 class Contract : public testing::TestWithParam<Variant> {
  protected:
+  const SmallTrainingData training_data_{find_method(GetParam().method).traits.supervision};
   [[nodiscard]] std::unique_ptr<Method> make(std::uint64_t seed = 1) const {
-    return find_method(GetParam().method).make(small_setup(seed), JsonReader(GetParam().options, "options"));
+    auto method =
+        find_method(GetParam().method).make(small_setup(seed), JsonReader(GetParam().options, "options"));
+    method->begin_training(training_data_);
+    return method;
   }
   // With the labels that the method may see.
   [[nodiscard]] static Batch batch_of(const std::vector<std::int64_t>& tasks, std::uint64_t seed) {

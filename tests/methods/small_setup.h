@@ -5,6 +5,7 @@
 
 #include "core/random.h"
 #include "methods/method.h"
+#include "methods/training_data.h"
 
 namespace totum {
 
@@ -58,6 +59,32 @@ inline Batch small_batch(const MethodSetup& setup, const std::vector<std::int64_
   }
   return batch;
 }
+
+/// Training cases made like the images of small_batch(): two in each task, `volume` and `crop` alike 32
+/// voxels wide.
+class SmallTrainingData final : public TrainingData {
+ public:
+  explicit SmallTrainingData(Supervision supervision = Supervision::partial) : supervision_(supervision) {}
+  [[nodiscard]] std::vector<std::string> case_ids(std::int64_t task) const override {
+    return {std::to_string(task) + "_0", std::to_string(task) + "_1"};
+  }
+  [[nodiscard]] TrainingImage volume(const std::string& case_id) const override {
+    return image(derive_seed(1, case_id), std::stoll(case_id));
+  }
+  [[nodiscard]] TrainingImage crop(const std::string& stream, std::int64_t task,
+                                   std::int64_t index) const override {
+    return image(derive_seed(static_cast<std::uint64_t>(index), stream), task);
+  }
+
+ private:
+  [[nodiscard]] TrainingImage image(std::uint64_t seed, std::int64_t task) const {
+    const Batch batch = small_batch(small_setup(), {task}, seed, supervision_);
+    return {batch.image[0][0],           batch.label[0], batch.labelled[0], batch.modality[0], task,
+            std::to_string(task) + "_0", -1.0F};
+  }
+
+  Supervision supervision_;
+};
 
 /// The tasks of a batch of two that a part of a method may see.
 inline std::vector<std::int64_t> tasks_of(const TrainingPart& part) {
