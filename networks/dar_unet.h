@@ -17,7 +17,7 @@ struct DarUNetShape {
   std::int64_t outputs = 14;
   std::int64_t width = 16;       // of the first level, doubled at each of four more; a multiple of 8
   std::int64_t stem_stride = 1;  // 2 (small presets): the image at half size, outputs upsampled x2
-  DarBlockShape block;
+  DarBlockShape block = {};
 };
 
 /// The shape beside a backbone of width `base_width` (methods' common setting): half of it, 16 at full size.

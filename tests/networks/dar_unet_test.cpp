@@ -41,7 +41,7 @@ TEST(DarUnet, Fidelity7TheFirstTwoReductionsKeepTheDepth) {
 // everywhere, which neither a sigmoid nor a softmax could give, and ten times the bias gives ten times the
 // features.
 TEST(DarUnet, Fidelity8TheGatesAttentionIsNotSquashed) {
-  Gate gate(8, 16, {2, 2, 2});
+  Gate gate(8, 16, std::array<std::int64_t, 3>{2, 2, 2});
   const torch::NoGradGuard no_grad;
   auto parameters = gate->named_parameters();
   parameters["attention.conv2.weight"].zero_();

@@ -38,8 +38,8 @@ TEST(DarUnet, Fidelity3OneContentEncoderAndDecoderForBothModalitiesAndTwoStyleEn
 // The published order: for each norm its shifts, then its scales, which are applied as 1 + scale.
 TEST(StyleDecoder, TakesShiftsBeforeScales) {
   const at::Tensor x = at::tensor({1.0, 3.0, 10.0, 10.0}, at::kDouble).view({1, 2, 1, 2});
-  const at::Tensor shift = at::tensor({{5.0, -1.0}}, at::kDouble);
-  const at::Tensor scale = at::tensor({{1.0, 0.0}}, at::kDouble);
+  const at::Tensor shift = at::tensor({5.0, -1.0}, at::kDouble).view({1, 2});
+  const at::Tensor scale = at::tensor({1.0, 0.0}, at::kDouble).view({1, 2});
   const at::Tensor y = adaptive_instance_norm(x, shift, scale).flatten();
   const double unit = 1 / std::sqrt(1 + 1e-5);  // (3 - 2) / sqrt(variance + eps)
   EXPECT_NEAR(y[0].item<double>(), 5 - 2 * unit, 1e-9);
@@ -100,7 +100,7 @@ TEST(ContentDiscriminator, HasThreeReductionsFor256PixelsAndTheOriginalFourFor51
 }
 
 TEST(LeastSquares, SumsTheMeansOfAllSizes) {
-  const std::vector<at::Tensor> outputs{at::tensor({1.0, 3.0}, at::kDouble), at::tensor({0.5}, at::kDouble)};
+  const std::vector<at::Tensor> outputs{at::tensor({1.0, 3.0}, at::kDouble), at::full({1}, 0.5, at::kDouble)};
   EXPECT_NEAR(least_squares(outputs, 1).item<double>(), (0 + 4) / 2.0 + 0.25, 1e-12);
   EXPECT_NEAR(least_squares(outputs, 0).item<double>(), (1 + 9) / 2.0 + 0.25, 1e-12);
 }
