@@ -1,9 +1,6 @@
 #include "data/atlas_files.h"
 
 #include <fmt/format.h>
-#include <itkImage.h>
-#include <itkImageFileWriter.h>
-#include <itkPNGImageIO.h>
 
 #include <algorithm>
 #include <cmath>
@@ -11,7 +8,6 @@
 #include <span>
 
 #include "core/error.h"
-#include "core/files.h"
 #include "data/nifti.h"
 
 namespace totum {
@@ -73,26 +69,6 @@ struct Scale {
   }
   [[nodiscard]] std::int64_t of(std::size_t axis) const { return static_cast<std::int64_t>(pixels[axis]); }
 };
-
-void write_png(const fs::path& path, const GreyPicture& picture) {
-  using Image = itk::Image<std::uint8_t, 2>;
-  auto image = Image::New();
-  image->SetRegions(Image::RegionType(Image::SizeType{static_cast<itk::SizeValueType>(picture.width),
-                                                      static_cast<itk::SizeValueType>(picture.height)}));
-  image->Allocate();
-  std::copy(picture.pixels.begin(), picture.pixels.end(), image->GetBufferPointer());
-  write_path_atomically(path, [&](const fs::path& temporary) {
-    auto writer = itk::ImageFileWriter<Image>::New();
-    writer->SetImageIO(itk::PNGImageIO::New());
-    writer->SetFileName(temporary.string());
-    writer->SetInput(image);
-    try {
-      writer->Update();
-    } catch (const itk::ExceptionObject& error) {
-      throw RunError(fmt::format("{}: can't be written: {}", path.string(), error.GetDescription()));
-    }
-  });
-}
 
 Geometry centred_grid(const Shape3& shape, const Vector3& spacing_mm) {
   Geometry grid{{shape[2], shape[1], shape[0]}, {}};

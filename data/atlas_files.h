@@ -1,20 +1,13 @@
 #pragma once
 // The atlas for the eye: NIfTI files for a viewer and one sheet of projections.
 
-#include <cstdint>
 #include <filesystem>
 #include <vector>
 
 #include "data/atlas.h"
+#include "data/grey_picture.h"
 
 namespace totum {
-
-/// An 8-bit grey picture.
-struct GreyPicture {
-  std::int64_t height = 0;
-  std::int64_t width = 0;
-  std::vector<std::uint8_t> pixels;  // [height,width], 0 black
-};
 
 /// Maximum projections of every organ: one row of pictures for each organ, in the order of class indices; in
 /// a row the axial, coronal and sagittal view, the patient's right on the left, front on top (axial) or on

@@ -109,7 +109,9 @@ inline Batch one_image(const Batch& batch, std::int64_t image) {
           batch.atlas.slice(0, image, image + 1),
           {batch.modality[b]},
           {batch.task[b]},
-          {batch.case_id[b]}};
+          {batch.case_id[b]},
+          batch.supervision,
+          {}};
 }
 
 /// Images that go through convolutions of more than one input channel while `work` runs: a convolution of a

@@ -32,6 +32,9 @@ TEST_P(OnGpu, ComputesWhatTheCpuComputes) {
   const auto on_cpu = entry.make(setup, JsonReader(nlohmann::json::object(), "options"));
   setup.device = c10::Device(c10::kCUDA, 0);
   const auto on_gpu = entry.make(setup, JsonReader(nlohmann::json::object(), "options"));
+  const SmallTrainingData data(entry.traits.supervision);
+  on_cpu->begin_training(data);
+  on_gpu->begin_training(data);
   const Batch batch = small_batch(setup, tasks_of(on_cpu->parts()[0]), 7, entry.traits.supervision);
   const Batch gpu_batch = moved(batch, setup.device);
   const auto differs = [&] {
