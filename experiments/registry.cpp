@@ -8,6 +8,7 @@
 
 #include "baselines/atlas_only.h"
 #include "baselines/cond_dec.h"
+#include "baselines/dar_unet.h"
 #include "baselines/dodnet.h"
 #include "baselines/full_labels.h"
 #include "baselines/mh_net.h"
@@ -44,6 +45,7 @@ std::span<const MethodEntry> all_methods() {
       MethodEntry{"dodnet", "DoDNet", "zhang2021dodnet", make_dodnet},
       MethodEntry{"vat", "VAT", "miyato2019virtual", make_vat},
       MethodEntry{"uniseg", "UniSeg", "ye2023uniseg", make_uniseg},
+      MethodEntry{"dar_unet", "DAR-UNet", "yao2022novel", make_dar_unet},
       // `totum new-baseline` adds its line above this one.
       MethodEntry{"full_labels", "Full labels", "", make_full_labels, kFullLabels},
       MethodEntry{"atlas_only", "Atlas only", "", nullptr, kAtlasOnly, make_atlas_only},
