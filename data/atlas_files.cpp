@@ -8,7 +8,6 @@
 #include <span>
 
 #include "core/error.h"
-#include "core/files.h"
 #include "data/nifti.h"
 
 namespace totum {

@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "data/atlas.h"
+#include "data/grey_picture.h"
 #include "data/png.h"
 
 namespace totum {

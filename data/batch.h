@@ -8,8 +8,15 @@
 
 #include "data/organs.h"
 #include "data/split.h"
+#include "data/volume.h"
 
 namespace totum {
+
+/// Where a patch was cut: what another image on the grid of the same case is cut and augmented by.
+struct PatchPlace {
+  Shape3 start{0, 0, 0};   // D,H,W
+  std::int64_t epoch = 0;  // of the stream of batches
+};
 
 /// B patches with their partial labels. Labels of organs that the task does not label are erased here, where
 /// the batch is made, so no method can see them (unless its registry entry declares full supervision).
@@ -22,6 +29,7 @@ struct Batch {
   std::vector<std::int64_t> task;                  // [B] index into Split::tasks
   std::vector<std::string> case_id;                // [B]
   Supervision supervision = Supervision::partial;  // full: `label` and `labelled` hold all organs
+  std::vector<PatchPlace> place;                   // [B]
 };
 
 }  // namespace totum

@@ -8,11 +8,12 @@
 
 #include "baselines/atlas_only.h"
 #include "baselines/cond_dec.h"
+#include "baselines/dar_unet.h"
 #include "baselines/dodnet.h"
 #include "baselines/full_labels.h"
 #include "baselines/mh_net.h"
-#include "baselines/pcl.h"
 #include "baselines/pann.h"
+#include "baselines/pcl.h"
 #include "baselines/single.h"
 #include "baselines/u2pl.h"
 #include "baselines/uniseg.h"
@@ -50,6 +51,7 @@ std::span<const MethodEntry> all_methods() {
       MethodEntry{"pcl", "PCL", "alonso2021semi", make_pcl},
       MethodEntry{"u2pl", "U2PL", "wang2022semi", make_u2pl},
       MethodEntry{"uniseg", "UniSeg", "ye2023uniseg", make_uniseg},
+      MethodEntry{"dar_unet", "DAR-UNet", "yao2022novel", make_dar_unet},
       // `totum new-baseline` adds its line above this one.
       MethodEntry{"full_labels", "Full labels", "", make_full_labels, kFullLabels},
       MethodEntry{"atlas_only", "Atlas only", "", nullptr, kAtlasOnly, make_atlas_only},

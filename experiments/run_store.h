@@ -26,6 +26,10 @@ struct RunFolder {
   [[nodiscard]] std::filesystem::path scores() const { return path / "scores.csv"; }
   [[nodiscard]] std::filesystem::path done() const { return path / "done.json"; }
   [[nodiscard]] std::filesystem::path error() const { return path / "error.json"; }
+  /// What a training makes and can make again; removed when the run is done.
+  [[nodiscard]] std::filesystem::path scratch() const { return path / "scratch"; }
+  /// Pictures and images that a training leaves to be looked at.
+  [[nodiscard]] std::filesystem::path gallery() const { return path / "gallery"; }
   [[nodiscard]] std::filesystem::path lock() const { return path / "lock"; }
   [[nodiscard]] std::filesystem::path output() const { return path / "output.txt"; }
   [[nodiscard]] std::filesystem::path prediction(const std::string& grid, const std::string& case_id) const;

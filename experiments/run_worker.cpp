@@ -141,7 +141,8 @@ void train_and_evaluate(const OpenRun& run, Progress& progress) {
               {"parameters", training.parameters},
               {"ledger", ledger_of(record, training)},
               {"best_sums", training.best_sums}});
-  fs::remove(folder.checkpoint());  // it has done its work
+  fs::remove(folder.checkpoint());  // they have done their work
+  fs::remove_all(folder.scratch());
 }
 
 SourceJob source_job(const OpenRun& run) {
@@ -217,6 +218,7 @@ void work_on_run(const RunFolder& folder, Progress& progress) {
   }
   if (state_of(folder) == RunState::done) {
     fs::remove(folder.checkpoint());
+    fs::remove_all(folder.scratch());
     return;
   }
   fs::remove(folder.error());

@@ -7,6 +7,7 @@
 #include <algorithm>
 #include <chrono>
 #include <cmath>
+#include <numeric>
 #include <optional>
 #include <utility>
 
@@ -138,10 +139,13 @@ class Trainer {
         progress_(progress),
         parts_(method.parts()),
         supervision_(find_method(job.record.method).traits.supervision),
-        source_(job.data, preset_.sampler, job.record.seed, supervision_) {
+        source_(job.data, preset_.sampler, job.record.seed, supervision_, job.folder) {
     for (const TrainingPart& part : parts_) {
       samplers_.emplace_back(job.data, preset_.sampler, job.record.seed, part.tasks, part.name, supervision_);
-      total_ += samplers_.back().iterations(preset_.schedule.epochs);
+    }
+    for (std::int64_t part = 0; part < static_cast<std::int64_t>(parts_.size()); ++part) {
+      total_ += iterations(part);
+      if (!draws_own_images(part)) patches_ += iterations(part) * preset_.sampler.batch_size;
     }
   }
 
@@ -158,17 +162,35 @@ class Trainer {
     progress_.finish();
     CountingVisitor visitor;
     method_.visit_state(visitor);
-    return {total_ * preset_.sampler.batch_size,
-            visitor.parameters,
-            elapsed_s(),
-            peak_memory(),
-            position_.best_sums,
-            work(visitor.steps)};
+    return {patches_,      visitor.parameters,  elapsed_s(),
+            peak_memory(), position_.best_sums, work(visitor.steps)};
   }
 
  private:
   [[nodiscard]] const PatchSampler& sampler() const {
     return samplers_[static_cast<std::size_t>(position_.part)];
+  }
+  [[nodiscard]] const TrainingPart& part_at(std::int64_t part) const {
+    return parts_[static_cast<std::size_t>(part)];
+  }
+  [[nodiscard]] bool draws_own_images(std::int64_t part) const { return part_at(part).own_iterations > 0; }
+  [[nodiscard]] std::int64_t epochs(std::int64_t part) const {
+    return part_at(part).epochs > 0 ? part_at(part).epochs : preset_.schedule.epochs;
+  }
+  [[nodiscard]] std::int64_t iterations(std::int64_t part) const {
+    if (draws_own_images(part)) return part_at(part).own_iterations;
+    return samplers_[static_cast<std::size_t>(part)].iterations(epochs(part));
+  }
+  // Position of the part among those that are validated.
+  [[nodiscard]] std::size_t validated_before(std::int64_t part) const {
+    std::size_t count = 0;
+    for (std::int64_t p = 0; p < part; ++p) count += draws_own_images(p) ? 0 : 1;
+    return count;
+  }
+  [[nodiscard]] StepContext step_context() const {
+    if (draws_own_images(position_.part)) return {position_.part, position_.iteration, 0, 1};
+    return {position_.part, position_.iteration, sampler().epoch(position_.iteration),
+            epochs(position_.part)};
   }
   [[nodiscard]] double elapsed_s() const { return elapsed_before_ + seconds_since(started_); }
 
@@ -183,7 +205,7 @@ class Trainer {
       work.observed_iterations += observed;
       work.multiply_adds += static_cast<double>(position_.observed_multiply_adds[p]) /
                             static_cast<double>(observed) *
-                            static_cast<double>(samplers_[p].iterations(preset_.schedule.epochs));
+                            static_cast<double>(iterations(static_cast<std::int64_t>(p)));
     }
     return work;
   }
@@ -219,31 +241,41 @@ class Trainer {
   }
 
   void train_part() {
-    const std::int64_t end = sampler().iterations(preset_.schedule.epochs);
+    const std::int64_t end = iterations(position_.part);
+    const bool own_images = draws_own_images(position_.part);
     BatchPrefetcher batches(sampler(), end);
     const auto begun = Clock::now();
     const std::int64_t first = position_.iteration;
     while (position_.iteration < end) {
       stop_if_asked();
-      const StepContext context{position_.part, position_.iteration, sampler().epoch(position_.iteration),
-                                preset_.schedule.epochs};
-      const StepReport report = train_step(batches.batch(position_.iteration), context);
+      const StepContext context = step_context();
+      const StepReport report =
+          train_step(own_images ? Batch{} : on_device(batches.batch(position_.iteration)), context);
       ++position_.iteration;
       const double rate = static_cast<double>((position_.iteration - first) * preset_.sampler.batch_size) /
                           seconds_since(begun);
       after_step(context, report, end, rate);
     }
-    if (fs::exists(folder_.best())) load_state(method_, folder_.best(), kWeightsOnly);
+    if (own_images) {
+      save_best();
+    } else if (fs::exists(folder_.best())) {
+      load_state(method_, folder_.best(), kWeightsOnly);
+    }
     ++position_.part;
     position_.iteration = 0;
     save_checkpoint();
   }
 
-  // The first step of an epoch is observed: what it costs, not what it does.
-  StepReport train_step(Batch batch, const StepContext& context) {
-    batch = to_device(std::move(batch), c10::Device(job_.record.device));
+  [[nodiscard]] Batch on_device(Batch batch) const {
+    return to_device(std::move(batch), c10::Device(job_.record.device));
+  }
+
+  // The first step of an epoch is observed: what it costs, not what it does. A part that draws its own images
+  // is one epoch.
+  StepReport train_step(const Batch& batch, const StepContext& context) {
     const bool begins_epoch =
-        context.iteration == 0 || sampler().epoch(context.iteration - 1) != context.epoch;
+        context.iteration == 0 ||
+        (!draws_own_images(context.part) && sampler().epoch(context.iteration - 1) != context.epoch);
     if (!begins_epoch) return method_.train_step(batch, context);
     StepReport report;
     const auto part = static_cast<std::size_t>(context.part);
@@ -257,7 +289,7 @@ class Trainer {
                   double patches_per_s) {
     const bool last = position_.iteration == end;
     const bool logs = position_.iteration % preset_.schedule.log_every_iterations == 0 || last;
-    const bool validates = last || completes_validation_epoch(context);
+    const bool validates = !draws_own_images(context.part) && (last || completes_validation_epoch(context));
     last_step_ = {context, report};
     if (logs || validates || c10::Device(job_.record.device).is_cpu()) check_losses();
     if (logs) log_step(context, report, patches_per_s);
@@ -276,9 +308,7 @@ class Trainer {
 
   [[nodiscard]] std::int64_t done_iterations() const {
     std::int64_t done = position_.iteration;
-    for (std::int64_t p = 0; p < position_.part; ++p) {
-      done += samplers_[static_cast<std::size_t>(p)].iterations(preset_.schedule.epochs);
-    }
+    for (std::int64_t p = 0; p < position_.part; ++p) done += iterations(p);
     return done;
   }
 
@@ -332,13 +362,17 @@ class Trainer {
                   {"peak_memory_bytes", peak_memory_bytes()}});
   }
 
+  void save_best() {
+    save_state(method_, folder_.best(), {{"run", job_.record.name()}, {"config", job_.record.config_sha256}},
+               kWeightsOnly);
+  }
+
   // The part's own organs and tasks; those of all tasks for a method with one part.
   void validate(const StepContext& context) {
-    const TrainingPart& part = parts_[static_cast<std::size_t>(context.part)];
+    const auto tasks = validation_tasks(part_at(context.part));
     std::vector<Score> scores;
     for (const SplitCase& c : job_.data.split.in(Subset::val)) {
-      if (!part.tasks.empty() && std::find(part.tasks.begin(), part.tasks.end(), c.task) == part.tasks.end())
-        continue;
+      if (std::find(tasks.begin(), tasks.end(), c.task) == tasks.end()) continue;
       const PreparedCase& image = job_.data.at(c.case_id);
       const auto prediction = predict_case(method_, network_image(image), job_.record, context.part);
       const auto more = score_case({job_.record.name(), c.case_id, image.modality(), "network"}, prediction,
@@ -346,15 +380,14 @@ class Trainer {
       scores.insert(scores.end(), more.begin(), more.end());
     }
     const double sum =
-        selection_sum(scores, job_.data.split, organs_of(part), job_.record.preset.evaluation.dice);
+        selection_sum(scores, job_.data.split, organs_of(tasks), job_.record.preset.evaluation.dice);
     auto& best = position_.best_sums;
-    const auto index = static_cast<std::size_t>(context.part);
+    const std::size_t index = validated_before(context.part);
     const bool better = best.size() <= index || sum > best[index];
     if (better) {
       best.resize(index + 1);
       best[index] = sum;
-      save_state(method_, folder_.best(),
-                 {{"run", job_.record.name()}, {"config", job_.record.config_sha256}}, kWeightsOnly);
+      save_best();
     }
     log_->append({{"part", context.part},
                   {"iteration", position_.iteration},
@@ -363,13 +396,19 @@ class Trainer {
                   {"best", better}});
   }
 
-  [[nodiscard]] std::vector<std::int64_t> organs_of(const TrainingPart& part) const {
+  [[nodiscard]] std::vector<std::int64_t> validation_tasks(const TrainingPart& part) const {
+    if (!part.validation_tasks.empty()) return part.validation_tasks;
+    if (!part.tasks.empty()) return part.tasks;
+    std::vector<std::int64_t> all(job_.data.split.tasks.size());
+    std::iota(all.begin(), all.end(), 0);
+    return all;
+  }
+
+  [[nodiscard]] std::vector<std::int64_t> organs_of(const std::vector<std::int64_t>& tasks) const {
     std::vector<std::int64_t> organs;
-    const auto& tasks = job_.data.split.tasks;
-    for (std::size_t t = 0; t < tasks.size(); ++t) {
-      const bool own =
-          part.tasks.empty() || std::find(part.tasks.begin(), part.tasks.end(), t) != part.tasks.end();
-      if (own) organs.insert(organs.end(), tasks[t].organs.begin(), tasks[t].organs.end());
+    for (const std::int64_t t : tasks) {
+      const auto& own = job_.data.split.tasks[static_cast<std::size_t>(t)].organs;
+      organs.insert(organs.end(), own.begin(), own.end());
     }
     std::sort(organs.begin(), organs.end());
     organs.erase(std::unique(organs.begin(), organs.end()), organs.end());
@@ -393,7 +432,8 @@ class Trainer {
   Supervision supervision_;
   TrainingSource source_;
   std::vector<PatchSampler> samplers_;
-  std::int64_t total_ = 0;
+  std::int64_t total_ = 0;    // iterations of all parts
+  std::int64_t patches_ = 0;  // of batches
   Position position_;
   TrainLog* log_ = nullptr;                                      // lives in run()
   std::optional<std::pair<StepContext, StepReport>> last_step_;  // of this process

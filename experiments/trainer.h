@@ -35,17 +35,18 @@ struct TrainingWork {
 };
 
 struct TrainingSummary {
-  std::int64_t patches = 0;            // that all parts saw together
-  std::int64_t parameters = 0;         // trainable scalars in the method's state
-  double training_s = 0;               // over all processes that worked on it
+  std::int64_t patches = 0;     // that all parts saw together, but for those that draw their own images
+  std::int64_t parameters = 0;  // trainable scalars in the method's state
+  double training_s = 0;        // over all processes that worked on it
   std::int64_t peak_memory_bytes = 0;  // of the largest of these processes
-  std::vector<double> best_sums;       // of each part: see selection_sum()
+  std::vector<double> best_sums;       // of each part that is validated: see selection_sum()
   TrainingWork work;
 };
 
 /// Trains all parts of the method one after the other, from the folder's checkpoint if there is one, and
-/// leaves the method with the best weights of each part (best.safetensors). Each part is validated on the
-/// network grid after every `validate_every_epochs` epochs and at its end; the first of equal sums is kept.
+/// leaves the method with the best weights of each part (best.safetensors). Each part (but one that draws its
+/// own images) is validated on the network grid after every `validate_every_epochs` epochs and at its end;
+/// the first of equal sums is kept.
 ///
 /// On the CPU, training that was stopped or killed at any moment and continued ends with the same bytes as
 /// one that was not; so does log.jsonl but for the times and memory in it. Throws Interrupted, and RunError

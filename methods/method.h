@@ -26,7 +26,8 @@ class TrainingData;  // methods/training_data.h
 /// for them).
 using StepReport = std::vector<std::pair<std::string, at::Tensor>>;
 
-/// Where in the schedule a step is. One epoch of a part is one pass over its training cases.
+/// Where in the schedule a step is. One epoch of a part is one pass over its training cases; a part that
+/// draws its own images has one.
 struct StepContext {
   std::int64_t part = 0;       // index into Method::parts()
   std::int64_t iteration = 0;  // of this part, from 0
@@ -37,7 +38,13 @@ struct StepContext {
 /// A network that is trained on its own stream of cases and keeps its own best checkpoint.
 struct TrainingPart {
   std::string name;  // prefix of this part's entries in visit_state ("ct_a/"), "" for the only part
-  std::vector<std::int64_t> tasks;  // indices of the tasks whose cases it sees; empty: all tasks
+  std::vector<std::int64_t> tasks = {};  // indices of the tasks whose cases it sees; empty: all tasks
+  std::int64_t epochs = 0;               // K of this part; 0: the schedule's
+  /// Tasks whose validation cases and organs choose its best weights; empty: `tasks`.
+  std::vector<std::int64_t> validation_tasks = {};
+  /// Above 0: it draws its own images from TrainingData. Its steps, that many, get empty batches; it isn't
+  /// validated, and the weights at its end are what counts.
+  std::int64_t own_iterations = 0;
 };
 
 /// Visits every tensor, optimiser and counter of a method by name. Checkpoint, resume and hashes come from

@@ -61,6 +61,13 @@ std::unique_ptr<torch::optim::Adam> make_adam(const std::vector<at::Tensor>& par
   return std::make_unique<torch::optim::Adam>(parameters, options);
 }
 
+void decay_weights(torch::optim::Adam& optimiser, double share) {
+  const torch::NoGradGuard no_grad;
+  for (auto& group : optimiser.param_groups()) {
+    for (at::Tensor& parameter : group.params()) parameter.mul_(1 - share);
+  }
+}
+
 double poly_learning_rate(double base, std::int64_t epoch, std::int64_t epochs, double power) {
   return base * std::pow(1.0 - static_cast<double>(epoch) / static_cast<double>(epochs), power);
 }

@@ -15,6 +15,10 @@ namespace totum {
 std::unique_ptr<torch::optim::Adam> make_adam(const std::vector<at::Tensor>& parameters,
                                               const OptimiserConfig& config);
 
+/// θ <- (1 - share) θ for all its parameters: with share = learning rate · decay, before its step, and no
+/// decay of its own, Adam becomes AdamW. Source: Loshchilov and Hutter, ICLR 2019.
+void decay_weights(torch::optim::Adam& optimiser, double share);
+
 /// base (1 - epoch/epochs)^power, set once per epoch.
 double poly_learning_rate(double base, std::int64_t epoch, std::int64_t epochs, double power);
 void set_learning_rate(torch::optim::Adam& optimiser, double learning_rate);

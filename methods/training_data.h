@@ -3,6 +3,7 @@
 // their steps: the same cases and the same labels, nothing else.
 
 #include <cstdint>
+#include <filesystem>
 #include <string>
 #include <vector>
 
@@ -20,11 +21,22 @@ class TrainingData {
   /// A whole training case as it was preprocessed, neither padded nor augmented. Throws DataError for a case
   /// that is not for training.
   [[nodiscard]] virtual TrainingImage volume(const std::string& case_id) const = 0;
+  /// The grid of volume(). Throws as it does.
+  [[nodiscard]] virtual const Geometry& geometry(const std::string& case_id) const = 0;
+  /// Axial slices z .. z + count - 1 of its image, [count,H,W] float32, without reading the others.
+  [[nodiscard]] virtual at::Tensor slices(const std::string& case_id, std::int64_t z,
+                                          std::int64_t count) const = 0;
   /// Crop number `index` >= 0 of a task's own stream: size, place, padding and augmentation as in training,
   /// all cases once before any comes again. Streams with other names are independent of it and of the
   /// batches. Throws DataError if the task has no training case.
   [[nodiscard]] virtual TrainingImage crop(const std::string& stream, std::int64_t task,
                                            std::int64_t index) const = 0;
+  /// Augments another image's patch [D,H,W] of the same case and place in place, as the batches' patch was.
+  virtual void augment(at::Tensor& patch, const std::string& case_id, std::int64_t epoch) const = 0;
+  /// A folder for files that can be made again from the method's state; removed when the run is done.
+  [[nodiscard]] virtual std::filesystem::path scratch_folder() const = 0;
+  /// A folder for files that a user may want to look at; it stays.
+  [[nodiscard]] virtual std::filesystem::path gallery_folder() const = 0;
 };
 
 }  // namespace totum

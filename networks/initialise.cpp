@@ -10,9 +10,10 @@ namespace totum {
 
 namespace {
 
-void fill_uniform(at::Tensor parameter, double bound, RandomStream stream) {
+template <class Draw>
+void fill(at::Tensor parameter, const Draw& draw) {
   std::vector<float> values(static_cast<std::size_t>(parameter.numel()));
-  for (float& value : values) value = static_cast<float>(stream.uniform(-bound, bound));
+  for (float& value : values) value = static_cast<float>(draw());
   parameter.copy_(at::from_blob(values.data(), parameter.sizes(), at::kFloat));
 }
 
@@ -20,9 +21,10 @@ std::string sibling(const std::string& name, const char* other) {
   return name.substr(0, name.rfind('.') + 1) + other;
 }
 
-}  // namespace
-
-void initialise_parameters(torch::nn::Module& module, std::uint64_t seed, std::string_view purpose) {
+// `draw_weight(stream, fan_in)` gives one number of a weight.
+template <class DrawWeight>
+void initialise(torch::nn::Module& module, std::uint64_t seed, std::string_view purpose,
+                const DrawWeight& draw_weight) {
   const torch::NoGradGuard no_grad;
   const auto parameters = module.named_parameters();
   for (const auto& entry : parameters) {
@@ -35,8 +37,24 @@ void initialise_parameters(torch::nn::Module& module, std::uint64_t seed, std::s
       continue;
     }
     const double fan_in = static_cast<double>(weight->numel() / weight->size(0));
-    fill_uniform(parameter, 1.0 / std::sqrt(fan_in), RandomStream(seed, std::string(purpose) + "/" + name));
+    const double bound = 1.0 / std::sqrt(fan_in);
+    RandomStream stream(seed, std::string(purpose) + "/" + name);
+    fill(parameter, [&] { return is_bias ? stream.uniform(-bound, bound) : draw_weight(stream, fan_in); });
   }
+}
+
+}  // namespace
+
+void initialise_parameters(torch::nn::Module& module, std::uint64_t seed, std::string_view purpose) {
+  initialise(module, seed, purpose, [](RandomStream& stream, double fan_in) {
+    const double bound = 1.0 / std::sqrt(fan_in);
+    return stream.uniform(-bound, bound);
+  });
+}
+
+void initialise_he(torch::nn::Module& module, std::uint64_t seed, std::string_view purpose) {
+  initialise(module, seed, purpose,
+             [](RandomStream& stream, double fan_in) { return stream.normal(0.0, std::sqrt(2.0 / fan_in)); });
 }
 
 }  // namespace totum

@@ -118,6 +118,14 @@ Shape3 crop_start(const PreparedCase& image, const std::vector<std::int64_t>& la
   return start;
 }
 
+void augment_patch(std::span<float> patch, const SamplerConfig& config, std::uint64_t seed,
+                   const std::string& case_id, std::int64_t epoch) {
+  if (config.augmentation != "published_code") return;
+  augment_published(
+      patch, config.patch_voxels,
+      RandomStream(seed, "augmentation", static_cast<std::uint64_t>(epoch), derive_seed(0, case_id)));
+}
+
 PatchSampler::PatchSampler(const PreparedDataset& data, const SamplerConfig& config, std::uint64_t seed,
                            const std::vector<std::int64_t>& tasks, const std::string& part,
                            Supervision supervision)
@@ -172,11 +180,7 @@ void PatchSampler::fill_voxels(const Place& place, const Shape3& start, float* i
     const auto row = image.label().subspan(static_cast<std::size_t>(from), static_cast<std::size_t>(width));
     erase_invisible(row, visible, label_out + to);
   });
-  if (config_.augmentation == "published_code") {
-    augment_published({image_out, static_cast<std::size_t>(voxels)}, patch,
-                      RandomStream(seed_, "augmentation", static_cast<std::uint64_t>(place.epoch),
-                                   derive_seed(0, image.case_id())));
-  }
+  augment_patch({image_out, static_cast<std::size_t>(voxels)}, config_, seed_, image.case_id(), place.epoch);
 }
 
 void PatchSampler::fill(Batch& batch, std::int64_t slot, const Place& place) const {
@@ -193,6 +197,7 @@ void PatchSampler::fill(Batch& batch, std::int64_t slot, const Place& place) con
   batch.modality.push_back(task.modality);
   batch.task.push_back(place.sample->task);
   batch.case_id.push_back(place.sample->case_id);
+  batch.place.push_back({start, place.epoch});
 }
 
 TrainingImage PatchSampler::patch(std::int64_t position) const {

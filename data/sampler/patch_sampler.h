@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <future>
 #include <optional>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -32,6 +33,10 @@ nlohmann::json to_json(const SamplerConfig& config);
 /// epoch, case id) alone, so that all methods see the same crop.
 Shape3 crop_start(const PreparedCase& image, const std::vector<std::int64_t>& labelled_organs,
                   const SamplerConfig& config, std::uint64_t seed, std::int64_t epoch);
+
+/// Changes a patch [D,H,W] in place as `config.augmentation` says. Keyed like crop_start().
+void augment_patch(std::span<float> patch, const SamplerConfig& config, std::uint64_t seed,
+                   const std::string& case_id, std::int64_t epoch);
 
 /// Training batches of some of a dataset's tasks. An epoch is one random permutation of the cases; batch i
 /// holds positions i B .. i B + B - 1 of the stream of all epochs. Keeps a reference to `data`. Source:

@@ -154,7 +154,8 @@ inline Batch one_image(const Batch& batch, std::int64_t image) {
           {batch.modality[b]},
           {batch.task[b]},
           {batch.case_id[b]},
-          batch.supervision};
+          batch.supervision,
+          {}};
 }
 
 /// Images that go through convolutions of more than one input channel while `work` runs: a convolution of a

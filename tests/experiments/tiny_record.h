@@ -15,6 +15,9 @@ inline RunRecord tiny_record(const std::string& method,
   record.method = method;
   record.label = method;
   record.options = options;
+  if (method == "dar_unet" && options.empty()) {
+    record.options = {{"stage1_iterations", 5}, {"slice", 16}, {"translator", {{"width", 4}, {"batch", 1}}}};
+  }
   record.preset.name = "tiny";
   record.preset.threads = 1;
   record.preset.sampler = {{16, 16, 16}, 2, 0.0};

@@ -7,6 +7,7 @@
 #include <fstream>
 #include <limits>
 #include <map>
+#include <set>
 #include <sstream>
 
 #include "core/error.h"
@@ -134,7 +135,9 @@ void replace_hidden_labels(const TinyCase& c, std::vector<std::uint8_t>& label) 
 std::string weights_after_steps(const RunRecord& record, const PreparedDataset& data,
                                 std::int64_t steps = 4) {
   const auto method = make(record);
-  const TrainingSource source(data, record.preset.sampler, record.seed, supervision_of(record.method));
+  const TemporaryFolder run;
+  const TrainingSource source(data, record.preset.sampler, record.seed, supervision_of(record.method),
+                              run.path());
   method->begin_training(source);
   const auto parts = method->parts();
   for (std::size_t p = 0; p < parts.size(); ++p) {
@@ -393,6 +396,81 @@ TEST(Trainer, CountsTheWorkOfTheFirstStepOfEveryEpoch) {
   EXPECT_EQ(summary.work.observed_iterations, 4);
   EXPECT_EQ(summary.work.multiply_adds, 600.0);
   EXPECT_GT(summary.peak_memory_bytes, 1000000);
+}
+
+// Three parts of which the second draws its own images; writes down what each got and when it was validated.
+class OwnImages final : public Method {
+ public:
+  StepReport train_step(const Batch& batch, const StepContext& context) override {
+    ++steps[context.part];
+    epochs[context.part] = context.epochs;
+    if (batch.image.defined()) ++batches[context.part];
+    weight_.add_(1);
+    return {{"loss", at::scalar_tensor(1.0)}};
+  }
+  at::Tensor predict(const at::Tensor& patch, Modality) override {
+    return at::full({patch.size(0), 1 + kOrgans, patch.size(2), patch.size(3), patch.size(4)}, 1.0 / 14.0);
+  }
+  at::Tensor predict_part(std::int64_t part, const at::Tensor& patch, Modality modality) override {
+    validated[part].insert(modality);
+    return predict(patch, modality);
+  }
+  void visit_state(StateVisitor& visitor) override { visitor.tensor("weight", weight_); }
+  [[nodiscard]] std::vector<TrainingPart> parts() const override {
+    return {{.name = "first", .epochs = 1, .validation_tasks = {2}},
+            {.name = "own", .own_iterations = 4},
+            {.name = "last", .tasks = {0}}};
+  }
+  [[nodiscard]] double weight() const { return weight_.item<double>(); }
+  std::map<std::int64_t, std::int64_t> steps, batches, epochs;  // by part
+  std::map<std::int64_t, std::set<Modality>> validated;
+
+ private:
+  at::Tensor weight_ = at::zeros({1});
+};
+
+// Five training cases in batches of two: an epoch of all is 2.5 steps, rounded; four epochs of the two cases
+// of task 0 are 4.
+TEST(Trainer, APartMayDrawItsOwnImagesForAsManyStepsAsItAsksFor) {
+  const TemporaryFolder folder;
+  const PreparedDataset data = tiny_dataset(folder.path() / "cache", {16, 16, 18});
+  OwnImages method;
+  const auto summary =
+      train(method, {tiny_record("proposed"), data, folder.path() / "run"}, *make_silent_progress());
+  EXPECT_EQ(method.steps, (std::map<std::int64_t, std::int64_t>{{0, 3}, {1, 4}, {2, 4}}));
+  EXPECT_EQ(method.batches, (std::map<std::int64_t, std::int64_t>{{0, 3}, {2, 4}}));
+  EXPECT_EQ(method.epochs, (std::map<std::int64_t, std::int64_t>{{0, 1}, {1, 1}, {2, 4}}));
+  EXPECT_EQ(summary.patches, 2 * (3 + 4));
+  EXPECT_EQ(summary.best_sums.size(), 2U);  // of the parts that are validated
+  EXPECT_EQ(method.validated.size(), 2U);
+  EXPECT_EQ(method.validated[0], (std::set<Modality>{Modality::mr}));
+  EXPECT_EQ(method.validated[2], (std::set<Modality>{Modality::ct}));
+}
+
+// Every sum is alike, so the first validation of a part is its best: after its first 3 steps, and in the last
+// part after the first of them. What the part between made is not lost: 3 + 4 + 1.
+TEST(Trainer, TheWeightsAtTheEndOfSuchAPartAreWhatCounts) {
+  const TemporaryFolder folder;
+  const PreparedDataset data = tiny_dataset(folder.path() / "cache", {16, 16, 18});
+  OwnImages method;
+  (void)train(method, {tiny_record("proposed"), data, folder.path() / "run"}, *make_silent_progress());
+  EXPECT_EQ(method.weight(), 8);
+}
+
+// Images of validation and test cases are exchanged for others.
+TEST(DarUnet, Fidelity10NoValidationOrTestSliceEntersStageOneOrATranslation) {
+  pin_arithmetic(1);
+  const TemporaryFolder folder;
+  const PreparedDataset data = tiny_dataset(folder.path());
+  PreparedDataset other = data;
+  for (const SplitCase& c : data.split.cases) {
+    if (c.subset != Subset::train) other.cases.insert_or_assign(c.case_id, data.at("amos_0507"));
+  }
+  const RunRecord record = tiny_record("dar_unet");
+  EXPECT_EQ(weights_after_steps(record, data), weights_after_steps(record, other));
+  PreparedDataset changed = data;  // and the weights do see training images
+  changed.cases.insert_or_assign("amos_0508", data.at("amos_0507"));
+  EXPECT_NE(weights_after_steps(record, data), weights_after_steps(record, changed));
 }
 
 // A method whose loss breaks, to see what the trainer says.

@@ -121,6 +121,40 @@ TEST(TrainingSource, ThePatchesOfASamplerAreThoseOfItsBatches) {
   }
 }
 
+TEST(TrainingSource, SlicesAreThoseOfTheVolumeAndTheGridIsTheCases) {
+  const TemporaryFolder folder;
+  const PreparedDataset data = tiny_dataset(folder.path());
+  const TrainingSource source(data, kSmall, 1, Supervision::partial);
+  EXPECT_EQ(source.geometry("amos_0507").shape(), (Shape3{18, 20, 22}));
+  EXPECT_TRUE(at::equal(source.slices("amos_0507", 15, 3), source.volume("amos_0507").image.slice(0, 15)));
+  EXPECT_THROW((void)source.slices("amos_0507", 16, 3), c10::Error);
+  EXPECT_THROW((void)source.slices("amos_0004", 0, 1), DataError);
+  EXPECT_THROW((void)source.geometry("amos_0004"), DataError);
+}
+
+// Another image of the case, here the case's own again, is cut and augmented like the batch's.
+TEST(TrainingSource, APatchsPlaceSaysHowItWasCutAndAugmented) {
+  const TemporaryFolder folder;
+  const PreparedDataset data = tiny_dataset(folder.path(), {30, 30, 30});
+  SamplerConfig config = kSmall;
+  config.augmentation = "published_code";
+  const PatchSampler sampler(data, config, 5);
+  const TrainingSource source(data, config, 5, Supervision::partial);
+  for (std::int64_t i = 0; i < 6; ++i) {
+    const Batch batch = sampler.batch(i);
+    for (std::size_t b = 0; b < 2; ++b) {
+      const auto [start, epoch] = batch.place[b];
+      at::Tensor patch = source.volume(batch.case_id[b])
+                             .image.narrow(0, start[0], 16)
+                             .narrow(1, start[1], 16)
+                             .narrow(2, start[2], 16)
+                             .contiguous();
+      source.augment(patch, batch.case_id[b], epoch);
+      EXPECT_TRUE(at::equal(patch, batch.image[static_cast<std::int64_t>(b)][0]));
+    }
+  }
+}
+
 TEST(TrainingSource, RefusesACropOfATaskWithoutTrainingCases) {
   const TemporaryFolder folder;
   PreparedDataset data = tiny_dataset(folder.path());

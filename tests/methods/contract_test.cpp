@@ -55,10 +55,16 @@ json rarer_options() {
   return options;
 }
 
+json small_dar_unet() { return {{"styles", 2}, {"slice", 32}, {"translator", {{"width", 4}, {"batch", 1}}}}; }
+
 std::vector<Variant> variants() {
   std::vector<Variant> all;
   for (const MethodEntry& entry : all_methods()) {
     if (entry.make == nullptr) continue;
+    if (entry.name == "dar_unet") {
+      all.push_back({"dar_unet", "small", small_dar_unet()});
+      continue;
+    }
     if (entry.name != "proposed") {
       all.push_back({std::string(entry.name), "defaults", json::object()});
       if (entry.name == "pcl") {  // no ramp, every right guess remembered, two views

@@ -3,9 +3,12 @@
 
 #include <torch/torch.h>
 
+#include <map>
+
 #include "core/random.h"
 #include "methods/method.h"
 #include "methods/training_data.h"
+#include "tests/core/temporary_folder.h"
 
 namespace totum {
 
@@ -56,7 +59,8 @@ inline Batch small_batch(const MethodSetup& setup, const std::vector<std::int64_
     batch.label[b].masked_fill_(
         known.index_select(0, batch.label[b].flatten()).view_as(batch.label[b]).logical_not(), 0);
     batch.modality.push_back(task.modality);
-    batch.case_id.push_back("case_" + std::to_string(b));
+    batch.case_id.push_back(std::to_string(tasks[static_cast<std::size_t>(b)]) + "_" + std::to_string(b % 2));
+    batch.place.push_back({});
   }
   return batch;
 }
@@ -70,12 +74,22 @@ class SmallTrainingData final : public TrainingData {
     return {std::to_string(task) + "_0", std::to_string(task) + "_1"};
   }
   [[nodiscard]] TrainingImage volume(const std::string& case_id) const override {
-    return image(derive_seed(1, case_id), std::stoll(case_id));
+    const auto found = volumes_.find(case_id);
+    if (found != volumes_.end()) return found->second;
+    return volumes_.emplace(case_id, image(derive_seed(1, case_id), std::stoll(case_id))).first->second;
+  }
+  [[nodiscard]] const Geometry& geometry(const std::string&) const override { return geometry_; }
+  [[nodiscard]] at::Tensor slices(const std::string& case_id, std::int64_t z,
+                                  std::int64_t count) const override {
+    return volume(case_id).image.slice(0, z, z + count);
   }
   [[nodiscard]] TrainingImage crop(const std::string& stream, std::int64_t task,
                                    std::int64_t index) const override {
     return image(derive_seed(static_cast<std::uint64_t>(index), stream), task);
   }
+  void augment(at::Tensor&, const std::string&, std::int64_t) const override {}
+  [[nodiscard]] std::filesystem::path scratch_folder() const override { return folder_.path() / "scratch"; }
+  [[nodiscard]] std::filesystem::path gallery_folder() const override { return folder_.path() / "gallery"; }
 
  private:
   [[nodiscard]] TrainingImage image(std::uint64_t seed, std::int64_t task) const {
@@ -85,6 +99,9 @@ class SmallTrainingData final : public TrainingData {
   }
 
   Supervision supervision_;
+  Geometry geometry_{{32, 32, 32}, {{{1, 0, 0, 0}, {0, 1, 0, 0}, {0, 0, 1, 0}, {0, 0, 0, 1}}}};
+  mutable std::map<std::string, TrainingImage> volumes_;  // met so far
+  TemporaryFolder folder_;
 };
 
 /// The tasks of a batch of two that a part of a method may see.
