@@ -5,6 +5,7 @@
 
 #include <algorithm>
 
+#include "core/files.h"
 #include "data/nifti.h"
 
 namespace totum {
@@ -77,7 +78,7 @@ void write_gallery(VolumeTranslation& translation, Modality target, std::int64_t
                    geometry, rows.back().back());
     }
   }
-  write_png(folder / fmt::format("to_{}.png", to_string(target)), slice_sheet(rows));
+  write_file_atomically(folder / fmt::format("to_{}.png", to_string(target)), encode_png(slice_sheet(rows)));
 }
 
 }  // namespace totum

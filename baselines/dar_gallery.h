@@ -2,7 +2,7 @@
 // Translated volumes for the eye: what DAR-UNet's segmenters are shown beside real images.
 
 #include "baselines/dar_translation.h"
-#include "data/grey_picture.h"
+#include "data/png.h"
 
 namespace totum {
 

@@ -5,7 +5,6 @@
 #include <vector>
 
 #include "data/atlas.h"
-#include "data/grey_picture.h"
 #include "data/png.h"
 
 namespace totum {

@@ -238,10 +238,18 @@ class KnownShares final : public TrainingData {
     image.label = label.view({10, 10, 10});
     return image;
   }
+  [[nodiscard]] const Geometry& geometry(const std::string&) const override { return geometry_; }
+  [[nodiscard]] at::Tensor slices(const std::string&, std::int64_t, std::int64_t) const override {
+    return {};
+  }
+  void augment(at::Tensor&, const std::string&, std::int64_t) const override {}
+  [[nodiscard]] std::filesystem::path scratch_folder() const override { return {}; }
+  [[nodiscard]] std::filesystem::path gallery_folder() const override { return {}; }
   mutable std::set<std::string> streams;
   mutable std::int64_t last_index = -1;
 
  private:
+  Geometry geometry_{};
   std::int64_t empty_task_;
 };
 
