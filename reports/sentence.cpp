@@ -10,6 +10,9 @@ namespace totum {
 
 namespace {
 
+// "= 0.031", "< 0.001"
+std::string equal_to(const std::string& p) { return p.starts_with('<') ? p : "= " + p; }
+
 // Fractions are told in points of a percent, other metrics in their unit.
 double scale_of(const std::string& metric) { return is_fraction(metric) ? 100 : 1; }
 std::string unit_of(const std::string& metric) {
@@ -108,8 +111,7 @@ std::string p_text(double p) {
 }
 
 std::string p_with_sign(double p) {
-  const std::string text = p_text(p);
-  return text.starts_with('<') ? text : "= " + text;
+  return equal_to(p_text(p));
 }
 
 std::string comparison_sentence(const nlohmann::json& test, const std::string& reference,
