@@ -27,7 +27,7 @@ double pseudo_label_ramp(double share, double ramp) {
   return std::exp(-5 * rest * rest);
 }
 
-double teacher_momentum(std::int64_t iteration, double share) {
+double pcl_teacher_momentum(std::int64_t iteration, double share) {
   const double average = 1 - 1 / (10 * static_cast<double>(iteration) + 1);
   return std::min(average, 1 - 0.005 * (std::cos(std::numbers::pi * share) + 1) / 2);
 }
@@ -154,7 +154,7 @@ class Pcl final : public Method {
     const ImageTerms own = learn_images(batch, pseudo, stage);
     const ViewTerms seen = learn_views(views_of({batch.image, pseudo}, batch.modality, stage), stage);
     optimiser_->step();
-    teach(teacher_momentum(context.iteration, share));
+    teach(pcl_teacher_momentum(context.iteration, share));
     return {{"loss", own.loss + seen.loss},
             {"seg", own.seg},
             {"pseudo", seen.cross_entropy},

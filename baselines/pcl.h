@@ -22,7 +22,7 @@ double pseudo_label_ramp(double share, double ramp);
 
 /// Momentum of the teacher after step i: min(1 - 1/(10 i + 1), 1 - .005 (cos(π share) + 1)/2). 0 at the first
 /// step, .995 soon, towards 1 at the end.
-double teacher_momentum(std::int64_t iteration, double share);
+double pcl_teacher_momentum(std::int64_t iteration, double share);
 
 /// Mean over each image's open voxels of q̂^power·CE(z, ŷ), 0 without any; mean over the images. Weights are
 /// not normalised. logits [B,1+C,D,H,W]; scalar.

@@ -21,7 +21,7 @@
 
 namespace totum {
 
-double teacher_momentum(std::int64_t i, double ceiling) {
+double u2pl_teacher_momentum(std::int64_t i, double ceiling) {
   return std::min(1 - 1 / static_cast<double>(i + 1), ceiling);
 }
 
@@ -106,7 +106,8 @@ class U2pl final : public Method {
     const bool warms_up = context.epoch < warmup_epochs(options_.warmup, context.epochs);
     const Losses losses = warms_up ? supervised_step(batch) : full_step(batch, context);
     optimiser_->step();
-    if (!warms_up) follow_student(*teacher_, *student_, teacher_momentum(teacher_updates_++, options_.ema));
+    if (!warms_up)
+      follow_student(*teacher_, *student_, u2pl_teacher_momentum(teacher_updates_++, options_.ema));
     return {{"loss", (losses.seg + losses.unsup + losses.con).detach()},
             {"seg", losses.seg.detach()},
             {"unsup", losses.unsup.detach()},

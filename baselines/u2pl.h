@@ -17,7 +17,7 @@
 namespace totum {
 
 /// m of the teacher's update i, counted from the end of the warm-up: min(1 - 1/(i+1), ceiling).
-double teacher_momentum(std::int64_t i, double ceiling);
+double u2pl_teacher_momentum(std::int64_t i, double ceiling);
 
 /// Epochs without a teacher: `share` of K, rounded, at least 1.
 std::int64_t warmup_epochs(double share, std::int64_t epochs);

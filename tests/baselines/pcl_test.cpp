@@ -200,12 +200,12 @@ TEST(Pcl, Fidelity6ThePseudoLabelsRampRisesFromExpMinus5ToOne) {
 }
 
 TEST(Pcl, Fidelity7TheTeachersMomentumStartsAtZeroAndEndsAtOne) {
-  EXPECT_EQ(teacher_momentum(0, 0), 0.0);
-  EXPECT_NEAR(teacher_momentum(1, 0), 10.0 / 11, 1e-12);
-  EXPECT_NEAR(teacher_momentum(19, 0), 190.0 / 191, 1e-12);  // .99476, below .995
-  EXPECT_NEAR(teacher_momentum(20, 0), 0.995, 1e-12);
-  EXPECT_NEAR(teacher_momentum(5000, 0.5), 0.9975, 1e-12);
-  EXPECT_NEAR(teacher_momentum(33600000, 1), 1.0, 1e-8);
+  EXPECT_EQ(pcl_teacher_momentum(0, 0), 0.0);
+  EXPECT_NEAR(pcl_teacher_momentum(1, 0), 10.0 / 11, 1e-12);
+  EXPECT_NEAR(pcl_teacher_momentum(19, 0), 190.0 / 191, 1e-12);  // .99476, below .995
+  EXPECT_NEAR(pcl_teacher_momentum(20, 0), 0.995, 1e-12);
+  EXPECT_NEAR(pcl_teacher_momentum(5000, 0.5), 0.9975, 1e-12);
+  EXPECT_NEAR(pcl_teacher_momentum(33600000, 1), 1.0, 1e-8);
 }
 
 TEST(Pcl, Fidelity7TheTeacherIsTheStudentAfterOneStepAndFollowsIt) {

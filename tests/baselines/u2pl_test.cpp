@@ -54,11 +54,11 @@ class BankSizes final : public StateVisitor {
 };
 
 TEST(U2pl, Fidelity2TheTeacherFollowsFasterAtFirst) {
-  EXPECT_EQ(teacher_momentum(0, 0.99), 0);
-  EXPECT_EQ(teacher_momentum(1, 0.99), 0.5);
-  EXPECT_EQ(teacher_momentum(99, 0.99), 0.99);
-  EXPECT_NEAR(teacher_momentum(9, 0.99), 0.9, 1e-15);
-  EXPECT_EQ(teacher_momentum(100000, 0.99), 0.99);
+  EXPECT_EQ(u2pl_teacher_momentum(0, 0.99), 0);
+  EXPECT_EQ(u2pl_teacher_momentum(1, 0.99), 0.5);
+  EXPECT_EQ(u2pl_teacher_momentum(99, 0.99), 0.99);
+  EXPECT_NEAR(u2pl_teacher_momentum(9, 0.99), 0.9, 1e-15);
+  EXPECT_EQ(u2pl_teacher_momentum(100000, 0.99), 0.99);
   const Batch batch = small_batch(small_setup(), {0, 1}, 1);
   const auto method = make();
   const std::string weight = ".network.decoder.head_conv.weight";
