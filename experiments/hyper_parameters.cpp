@@ -79,8 +79,8 @@ json read_hyper_parameter_table() {
   JsonReader reader(table, file.string());
   check_entries(reader.object("common"), table.value("common", json::object()));
   JsonReader methods = reader.object("methods");
-  for (const auto& [method, entries] : table.value("methods", json::object()).items())
-    check_entries(methods.object(method), entries);
+  const json by_method = table.value("methods", json::object());  // outlives the loop over its items
+  for (const auto& [method, entries] : by_method.items()) check_entries(methods.object(method), entries);
   methods.no_more_keys();
   reader.no_more_keys();
   return table;
