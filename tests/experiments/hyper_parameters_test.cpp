@@ -88,7 +88,8 @@ TEST_P(Origins, HaveTheDefaultsOfTheMethod) {
   if (entry.make == nullptr) GTEST_SKIP() << "is not trained";
   json options = json::object();
   const json table = read_hyper_parameter_table();
-  for (const auto& [name, origin] : table.at("methods").value(GetParam(), json::object()).items()) {
+  const json origins = table.at("methods").value(GetParam(), json::object());
+  for (const auto& [name, origin] : origins.items()) {
     if (!origin.at("default").is_null()) options[json::json_pointer("/" + name)] = origin.at("default");
   }
   const SmallTrainingData data(entry.traits.supervision);
