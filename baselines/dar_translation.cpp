@@ -85,6 +85,7 @@ VolumeTranslation::VolumeTranslation(SliceTranslator translator, AxialSlices& sl
       folder_(data.scratch_folder() / ("translated-" + weights_sha256(*translator_).substr(0, 16))) {}
 
 at::Tensor VolumeTranslation::slice_styles(Modality target) {
+  const at::RecordFunctionGuard not_counted(false);  // made once, or read from a file: no work of a step
   const torch::NoGradGuard no_grad;
   const std::int64_t least = std::int64_t{2} << style_reductions(config_.slice_pixels);
   std::vector<at::Tensor> styles;
@@ -123,6 +124,7 @@ const VolumeTranslation::Clusters& VolumeTranslation::clusters(Modality target) 
 
 at::Tensor VolumeTranslation::translate(const std::string& case_id, Modality target,
                                         const at::Tensor& style) {
+  const at::RecordFunctionGuard not_counted(false);  // made once, or read from a file: no work of a step
   const torch::NoGradGuard no_grad;
   const std::int64_t depth = slices_.depth(case_id);
   std::vector<at::Tensor> translated;

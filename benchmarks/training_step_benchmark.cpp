@@ -61,9 +61,18 @@ class OneImage final : public TrainingData {
     return {batch_.image[task][0], batch_.label[task], batch_.labelled[task], modality, task,
             std::to_string(task)};
   }
+  [[nodiscard]] const Geometry& geometry(const std::string&) const override { return geometry_; }
+  [[nodiscard]] at::Tensor slices(const std::string& case_id, std::int64_t z,
+                                  std::int64_t count) const override {
+    return volume(case_id).image.slice(0, z, z + count);
+  }
+  void augment(at::Tensor&, const std::string&, std::int64_t) const override {}
+  [[nodiscard]] std::filesystem::path scratch_folder() const override { return {}; }
+  [[nodiscard]] std::filesystem::path gallery_folder() const override { return {}; }
 
  private:
   Batch batch_;
+  Geometry geometry_{};
 };
 
 void training_step(benchmark::State& state, const char* options, const char* name = "proposed") {

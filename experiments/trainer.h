@@ -26,7 +26,8 @@ struct TrainingJob {
 };
 
 /// What a training did, counted: the same for every repetition. count_multiply_adds() observes the first step
-/// of every epoch; the others of an epoch are taken to be like it.
+/// of every epoch; the others of an epoch are taken to be like it. What a method makes once and keeps
+/// (DAR-UNet's translated volumes) is not counted.
 struct TrainingWork {
   std::int64_t iterations = 0;                     // of all parts together
   std::map<std::string, std::int64_t> optimisers;  // steps that each optimiser's own state counts

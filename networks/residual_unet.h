@@ -20,8 +20,8 @@ struct UNetShape {
   std::int64_t groups = 16;                           // of GroupNorm in residual blocks
   std::int64_t fusion_groups = 16;
   std::int64_t head_groups = 16;
-  std::int64_t stem_stride = 1;          // of the first convolution
-  std::int64_t second_stem_stride = 0;   // of one more convolution behind the first; 0: there is none
+  std::int64_t stem_stride = 1;         // of the first convolution
+  std::int64_t second_stem_stride = 0;  // of one more convolution behind the first; 0: there is none
 };
 
 /// The backbone: 17,286,446 parameters at width 32 and 14 outputs. `width` is a multiple of 16.

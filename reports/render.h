@@ -34,10 +34,10 @@ std::string render_csv_hyper_parameters(const nlohmann::json& report);  // (entr
 std::string render_text_table(const nlohmann::json& table);
 
 /// Writes report.json, report.html, report.md, report.tex, tables/<name>.tex, the CSV files (the ledger's
-/// two only if there is one) and figures/ into `folder`. All files are written into a temporary folder there first, then renamed one by one, report.json
-/// last. It holds the SHA-256 of the others under "files", so that writing that was cut short between two
-/// renames is found by `totum verify`; writing again mends it. Files of an earlier report that the new one
-/// lacks are removed. Adds times.created_at.
+/// two only if there is one) and figures/ into `folder`. All files are written into a temporary folder there
+/// first, then renamed one by one, report.json last. It holds the SHA-256 of the others under "files", so
+/// that writing that was cut short between two renames is found by `totum verify`; writing again mends it.
+/// Files of an earlier report that the new one lacks are removed. Adds times.created_at.
 void write_report(const std::filesystem::path& folder, nlohmann::json report);
 
 }  // namespace totum

@@ -4,9 +4,9 @@
 #include <map>
 #include <set>
 
+#include "reports/ledger.h"
 #include "reports/markdown_rankings.h"
 #include "reports/markdown_text.h"
-#include "reports/ledger.h"
 #include "reports/render.h"
 #include "reports/render_common.h"
 #include "reports/sentence.h"

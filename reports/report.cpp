@@ -8,8 +8,8 @@
 #include <set>
 
 #include "core/version.h"
-#include "reports/overlays.h"
 #include "reports/ledger.h"
+#include "reports/overlays.h"
 #include "reports/table_results.h"
 
 namespace totum {

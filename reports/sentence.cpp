@@ -110,9 +110,7 @@ std::string p_text(double p) {
   return p < 0.1 ? fmt::format("{:.3g}", p) : fmt::format("{:.3f}", p);
 }
 
-std::string p_with_sign(double p) {
-  return equal_to(p_text(p));
-}
+std::string p_with_sign(double p) { return equal_to(p_text(p)); }
 
 std::string comparison_sentence(const nlohmann::json& test, const std::string& reference,
                                 const std::string& other, const std::string& cell, const TableSpec& table) {
