@@ -62,7 +62,7 @@ class NewBaselineTest : public testing::Test {
 TEST_F(NewBaselineTest, WritesThreeFilesAndThreeLines) {
   EXPECT_EQ(add_baseline({"my_method", "", root()}).size(), 6U);
   EXPECT_THAT(text("baselines/my_method.h"), HasSubstr("std::unique_ptr<Method> make_my_method("));
-  EXPECT_THAT(text("baselines/my_method.cpp"), HasSubstr("class MyMethodMethod final : public Method"));
+  EXPECT_THAT(text("baselines/my_method.cpp"), HasSubstr("class MyMethodMethod final : public PlainNetwork"));
   EXPECT_THAT(text("tests/baselines/my_method_test.cpp"), HasSubstr("TEST(MyMethod, "));
   EXPECT_THAT(text("baselines/CMakeLists.txt"), HasSubstr(" my_method.cpp\n  LINKS"));
   EXPECT_THAT(text("tests/baselines/CMakeLists.txt"), HasSubstr(" my_method_test.cpp\n  LINKS"));
