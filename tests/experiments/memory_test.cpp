@@ -21,6 +21,8 @@ json small_options(const std::string& method) {
   if (method == "u2pl")
     return {{"bank", 20}, {"bank_background", 20}, {"queries", 16}, {"anchor_probability", 0.0}};
   if (method == "proposed") return {{"aprn", false}, {"aman", false}};  // its prototypes are what stays
+  if (method == "pann") return {{"prior_crops", 2}};
+  if (method == "dar_unet") return {{"translator", {{"width", 4}, {"batch", 1}}}};
   return json::object();
 }
 
@@ -70,6 +72,8 @@ TEST_P(MemoryTest, StaysWhereItIsOnceBanksAreFull) {
   MethodSetup setup = small_setup();
   setup.patch_voxels = {16, 16, 16};
   const auto method = find_method(GetParam()).make(setup, JsonReader(small_options(GetParam()), "options"));
+  const SmallTrainingData data;
+  method->begin_training(data);
   const TrainingPart part = method->parts()[0];
   const std::vector<std::int64_t> tasks =
       part.tasks.empty() ? std::vector<std::int64_t>{0, 1} : tasks_of(part);
