@@ -16,19 +16,29 @@ at::Tensor merge_unlabelled(const at::Tensor& logits, const at::Tensor& organs) 
   return at::cat({rest, logits.index_select(0, organs)});
 }
 
-at::Tensor partial_focal_loss(const at::Tensor& logits, const at::Tensor& label, const at::Tensor& organs) {
-  const at::Tensor log_p = merge_unlabelled(logits, organs).log_softmax(0);
-  const at::Tensor own = log_p.gather(0, head_target(label, organs).unsqueeze(0));  // [1,N]
+namespace {
+
+// log_p [1+L,N] of the rest and of the task's organs.
+at::Tensor focal_of(const at::Tensor& log_p, const at::Tensor& target) {
+  const at::Tensor own = log_p.gather(0, target.unsqueeze(0));  // [1,N]
   return -((1 - own.exp()).square() * own).mean() / static_cast<double>(log_p.size(0));
+}
+
+}  // namespace
+
+at::Tensor partial_focal_loss(const at::Tensor& logits, const at::Tensor& label, const at::Tensor& organs) {
+  return focal_of(merge_unlabelled(logits, organs).log_softmax(0), head_target(label, organs));
 }
 
 DarLossTerms dar_loss(std::span<const at::Tensor> outputs, const at::Tensor& label,
                       const at::Tensor& organs) {
   const at::Tensor y = organ_maps(label, organs, outputs.front().scalar_type());
   DarLossTerms terms{at::zeros({}, outputs.front().options()), at::zeros({}, outputs.front().options())};
+  const at::Tensor target = head_target(label, organs);
   for (const at::Tensor& logits : outputs) {
-    terms.focal = terms.focal + partial_focal_loss(logits, label, organs);
-    terms.dice = terms.dice + dice_loss(logits.softmax(0).index_select(0, organs), y).mean();
+    const at::Tensor log_p = merge_unlabelled(logits, organs).log_softmax(0);
+    terms.focal = terms.focal + focal_of(log_p, target);
+    terms.dice = terms.dice + dice_loss(log_p.slice(0, 1).exp(), y).mean();
   }
   return terms;
 }

@@ -87,9 +87,19 @@ at::Tensor random_piece(const at::Tensor& slice, std::int64_t pixels, RandomStre
   return piece;
 }
 
-at::Tensor padded_to_fours(const at::Tensor& slices, std::int64_t least) {
-  const auto missing = [&](std::int64_t size) { return (std::max(size, least) + 3) / 4 * 4 - size; };
-  return at::constant_pad_nd(slices, {0, missing(slices.size(2)), 0, missing(slices.size(1))}, kOutside);
+at::Tensor padded_around(const at::Tensor& slices, std::int64_t least) {
+  std::vector<std::int64_t> padding;
+  for (const std::int64_t axis : {2, 1}) {  // of the last axis first
+    const std::int64_t size = slices.size(axis);
+    const std::int64_t missing = (std::max(size, least) + 3) / 4 * 4 - size;
+    padding.insert(padding.end(), {missing / 2, missing - missing / 2});
+  }
+  return at::constant_pad_nd(slices, padding, kOutside);
+}
+
+at::Tensor middle_of(const at::Tensor& padded, std::int64_t height, std::int64_t width) {
+  return padded.narrow(1, (padded.size(1) - height) / 2, height)
+      .narrow(2, (padded.size(2) - width) / 2, width);
 }
 
 AxialSlices::AxialSlices(const TrainingData& data, const std::vector<Task>& tasks) : data_(data) {

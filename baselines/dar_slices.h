@@ -38,8 +38,11 @@ at::Tensor turned(const at::Tensor& slice, const SliceTurn& turn);
 /// A piece of slice [H,W] with `pixels` on both axes: anywhere inside a longer axis, and with a shorter one
 /// anywhere inside the piece, the rest being -1.
 at::Tensor random_piece(const at::Tensor& slice, std::int64_t pixels, RandomStream& random);
-/// slices [n,H,W] padded at the end with -1 to multiples of 4, and to `least` pixels at least.
-at::Tensor padded_to_fours(const at::Tensor& slices, std::int64_t least);
+/// slices [n,H,W] with -1 around them, to multiples of 4 and to `least` pixels at least; of an odd number of
+/// missing pixels, the greater half comes behind.
+at::Tensor padded_around(const at::Tensor& slices, std::int64_t least);
+/// Its inverse: the middle of padded [n,H',W'], [n,height,width].
+at::Tensor middle_of(const at::Tensor& padded, std::int64_t height, std::int64_t width);
 
 /// All slices of the training cases. CT is in [-1,1] as it was preprocessed; an MR volume is scaled by its
 /// robust range. Keeps a reference to `data`; not for several threads.

@@ -56,6 +56,12 @@ TranslatedVolume open_volume(const std::filesystem::path& path) {
   return volume;
 }
 
+// Slices as large as training's pieces, with air around them: the translator's norms take statistics over the
+// slice, so a body that fills it looks brighter than in training.
+at::Tensor as_trained(const at::Tensor& slices, const TranslationConfig& config) {
+  return padded_around(slices, config.slice_pixels);
+}
+
 }  // namespace
 
 at::Tensor TranslatedVolume::values(const at::Tensor& part) const {
@@ -87,14 +93,13 @@ VolumeTranslation::VolumeTranslation(SliceTranslator translator, AxialSlices& sl
 at::Tensor VolumeTranslation::slice_styles(Modality target) {
   const at::RecordFunctionGuard not_counted(false);  // made once, or read from a file: no work of a step
   const torch::NoGradGuard no_grad;
-  const std::int64_t least = std::int64_t{2} << style_reductions(config_.slice_pixels);
   std::vector<at::Tensor> styles;
   for (const std::string& id : slices_.case_ids(target)) {
     const std::int64_t depth = slices_.depth(id);
     const std::int64_t end = std::max<std::int64_t>(depth * 5 / 6, depth / 6 + 1);  // the middle two thirds
     for (std::int64_t z = depth / 6; z < end; z += kSlicesAtOnce) {
       const std::int64_t count = std::min(kSlicesAtOnce, end - z);
-      const at::Tensor x = padded_to_fours(slices_.scaled(id, target, z, count), least).unsqueeze(1);
+      const at::Tensor x = as_trained(slices_.scaled(id, target, z, count), config_).unsqueeze(1);
       styles.push_back(translator_->style(x.to(config_.device), target == Modality::mr).cpu());
     }
   }
@@ -130,10 +135,10 @@ at::Tensor VolumeTranslation::translate(const std::string& case_id, Modality tar
   std::vector<at::Tensor> translated;
   for (std::int64_t z = 0; z < depth; z += kSlicesAtOnce) {
     const at::Tensor slices = slices_.scaled(case_id, other(target), z, std::min(kSlicesAtOnce, depth - z));
-    const at::Tensor x = padded_to_fours(slices, 8).unsqueeze(1).to(config_.device);
+    const at::Tensor x = as_trained(slices, config_).unsqueeze(1).to(config_.device);
     const at::Tensor styles = style.expand({x.size(0), -1}).to(config_.device);
     const at::Tensor y = translator_->decode(translator_->content(x), styles).squeeze(1);
-    translated.push_back(y.slice(1, 0, slices.size(1)).slice(2, 0, slices.size(2)).cpu());
+    translated.push_back(middle_of(y, slices.size(1), slices.size(2)).cpu());
   }
   return (at::cat(translated) * kLevels).round().to(at::kShort).contiguous();
 }

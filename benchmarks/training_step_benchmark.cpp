@@ -1,22 +1,50 @@
 // One training step of the plain network, of single modules and of the full method: the smoke presets' sizes
 // and 32^3 at width 32; then of every rival at smoke's size, and their prediction of a patch. The peer that
 // does the same work in PyTorch is pytorch_step.py; race.sh times both in one run.
+// On the CPU with two threads, or with TOTUM_BENCHMARK_DEVICE=cuda on the first GPU, there also at the sizes
+// of the presets phantom and amos22-paper, with the peak of the memory that LibTorch held.
 
 #include <ATen/Parallel.h>
 #include <benchmark/benchmark.h>
+#include <c10/core/CachingDeviceAllocator.h>
 #include <torch/torch.h>
 
+#include <cstdlib>
 #include <nlohmann/json.hpp>
 
 #include "experiments/registry.h"
+#include "experiments/run_worker.h"
 #include "methods/method.h"
 #include "methods/training_data.h"
 
 namespace totum {
 namespace {
 
+c10::Device device() {
+  const char* name = std::getenv("TOTUM_BENCHMARK_DEVICE");
+  return c10::Device(name == nullptr ? "cpu" : name);
+}
+
+void wait_for_device() {
+  if (device().is_cuda()) torch::cuda::synchronize();
+}
+
+// Of the memory that LibTorch held on the GPU since forget_peak.
+double peak_gib() {
+  const auto stats = c10::getDeviceAllocator(device().type())->getDeviceStats(0);
+  return static_cast<double>(stats.allocated_bytes[0].peak) / (1 << 30);
+}
+
+void forget_peak() {
+  if (!device().is_cuda()) return;
+  at::empty({1}, at::TensorOptions(device()));  // statistics exist after the first allocation
+  c10::getDeviceAllocator(device().type())->emptyCache();
+  c10::getDeviceAllocator(device().type())->resetPeakStats(0);
+}
+
 MethodSetup setup_of(const benchmark::State& state) {
   MethodSetup setup;
+  setup.device = device();
   setup.patch_voxels = {state.range(0), state.range(1), state.range(2)};
   setup.backbone = {state.range(3), state.range(5)};
   setup.tasks = {{"ct_a", Modality::ct, {5, 6, 7, 8}},
@@ -42,6 +70,9 @@ Batch batch_of(const MethodSetup& setup, std::int64_t images) {
     batch.modality.push_back(task.modality);
     batch.case_id.push_back("case");
     for (const std::int64_t c : task.organs) batch.labelled[b][c - 1] = true;
+  }
+  for (at::Tensor* tensor : {&batch.image, &batch.atlas, &batch.label, &batch.labelled}) {
+    *tensor = tensor->to(device());
   }
   return batch;
 }
@@ -76,25 +107,35 @@ class OneImage final : public TrainingData {
 };
 
 void training_step(benchmark::State& state, const char* options, const char* name = "proposed") {
-  at::set_num_threads(2);
+  pin_arithmetic(2);
+  forget_peak();
   const MethodSetup setup = setup_of(state);
   const auto method = find_method(name).make(setup, JsonReader(nlohmann::json::parse(options), "options"));
   const Batch batch = batch_of(setup, state.range(4));
   const OneImage training_data(setup);
   method->begin_training(training_data);
   method->train_step(batch, {0, 0, 0, 10});  // makes oneDNN's kernels and the optimiser's state
-  for (auto _ : state) benchmark::DoNotOptimize(method->train_step(batch, {0, 1, 5, 10}));
+  wait_for_device();
+  for (auto _ : state) {
+    benchmark::DoNotOptimize(method->train_step(batch, {0, 1, 5, 10}));
+    wait_for_device();
+  }
+  if (device().is_cuda()) state.counters["peak_gib"] = peak_gib();
   state.counters["patches_per_s"] =
       benchmark::Counter(static_cast<double>(state.range(4)), benchmark::Counter::kIsIterationInvariantRate);
 }
 
 void prediction(benchmark::State& state, const char* options, const char* name) {
-  at::set_num_threads(2);
+  pin_arithmetic(2);
   const MethodSetup setup = setup_of(state);
   const auto method = find_method(name).make(setup, JsonReader(nlohmann::json::parse(options), "options"));
   const at::Tensor image = batch_of(setup, state.range(4)).image;
   method->predict(image, Modality::ct);
-  for (auto _ : state) benchmark::DoNotOptimize(method->predict(image, Modality::ct));
+  wait_for_device();
+  for (auto _ : state) {
+    benchmark::DoNotOptimize(method->predict(image, Modality::ct));
+    wait_for_device();
+  }
 }
 
 void smoke_size(benchmark::internal::Benchmark* b) {
@@ -108,6 +149,7 @@ void sizes(benchmark::internal::Benchmark* b) {
   b->Args({32, 32, 48, 16, 2, 2});
   b->Args({32, 56, 56, 16, 2, 2});
   b->Args({32, 32, 32, 32, 2, 1});
+  if (device().is_cuda()) b->Args({32, 64, 96, 32, 2, 1});
   b->Unit(benchmark::kMillisecond)->UseRealTime();
 }
 
@@ -120,7 +162,6 @@ BENCHMARK_CAPTURE(training_step, ablation_b, TOTUM_MODULES("true", "false", "fal
 BENCHMARK_CAPTURE(training_step, ablation_c, TOTUM_MODULES("false", "true", "false"))->Apply(sizes);
 BENCHMARK_CAPTURE(training_step, ablation_d, TOTUM_MODULES("false", "false", "true"))->Apply(sizes);
 BENCHMARK_CAPTURE(training_step, full, TOTUM_MODULES("true", "true", "true"))->Apply(sizes);
-
 // The batch holds a ct_a and a ct_b image, as most batches of the smoke preset mix tasks.
 BENCHMARK_CAPTURE(training_step, mh_net, "{}", "mh_net")->Apply(smoke_size);
 BENCHMARK_CAPTURE(training_step, cond_dec, "{}", "cond_dec")->Apply(smoke_size);
@@ -141,7 +182,26 @@ BENCHMARK_CAPTURE(prediction, cond_dec, "{}", "cond_dec")->Apply(smoke_size);
 BENCHMARK_CAPTURE(prediction, dodnet, "{}", "dodnet")->Apply(smoke_size);
 BENCHMARK_CAPTURE(prediction, uniseg, "{}", "uniseg")->Apply(smoke_size);
 
+// The paper's networks at the paper's size: seconds a step on a GPU, minutes on a CPU, hence there alone.
+void register_paper_size() {
+  for (const bool full : {false, true}) {
+    const char* options =
+        full ? R"({"ramp_epochs": 0})" : R"({"aman": false, "aprn": false, "micpam": false})";
+    benchmark::RegisterBenchmark(full ? "training_step/paper_full" : "training_step/paper_a",
+                                 [=](benchmark::State& state) { training_step(state, options); })
+        ->ArgNames({"D", "H", "W", "width", "batch", "stem_stride"})
+        ->Args({64, 192, 192, 32, 3, 1})
+        ->Unit(benchmark::kMillisecond)
+        ->UseRealTime();
+  }
+}
+
 }  // namespace
 }  // namespace totum
 
-BENCHMARK_MAIN();
+int main(int argc, char** argv) {
+  if (totum::device().is_cuda()) totum::register_paper_size();
+  benchmark::Initialize(&argc, argv);
+  if (benchmark::ReportUnrecognizedArguments(argc, argv)) return 1;
+  benchmark::RunSpecifiedBenchmarks();
+}

@@ -22,9 +22,11 @@ message(STATUS "LibTorch: ${totum_torch_root}")
 
 add_library(totum_torch INTERFACE)
 add_library(totum::torch ALIAS totum_torch)
+# libstdc++ before LibTorch: the wheel's libtorch.so exports a std::filesystem of its own, which crashes in remove_all.
+target_link_libraries(totum_torch INTERFACE stdc++)
 if(TOTUM_CUDA)
   if(NOT DEFINED TORCH_CUDA_ARCH_LIST)
-    set(TORCH_CUDA_ARCH_LIST "8.0 9.0") # before find_package: its probe fails with CMake 3.25 and CUDA 13
+    set(TORCH_CUDA_ARCH_LIST "8.0 9.0+PTX") # before find_package: its probe fails with CMake 3.25 and CUDA 13
   endif()
   enable_language(CUDA)
   find_package(Torch REQUIRED HINTS "${totum_torch_root}/share/cmake/Torch")

@@ -5,6 +5,8 @@
 
 #include <array>
 
+#include "kernels/dice_cuda.h"
+
 namespace totum {
 
 namespace {
@@ -62,16 +64,10 @@ Sums sums_of_row(std::int64_t voxels, const T* p, const T* y, const T* mask) {
 // A mask of no elements stands for none, since an undefined tensor can't pass through autograd.
 bool has(const at::Tensor& mask) { return mask.numel() > 0; }
 
-// Loss of each row, and the two factors of its gradient m² (of_y y + of_p p).
-struct Rows {
-  at::Tensor loss;     // [K]
-  at::Tensor factors;  // [K,2] double: of_y, of_p
-};
-
-Rows rows_cpu(const at::Tensor& p, const at::Tensor& y, const at::Tensor& mask, double epsilon) {
+DiceRows rows_cpu(const at::Tensor& p, const at::Tensor& y, const at::Tensor& mask, double epsilon) {
   const std::int64_t rows = p.size(0);
   const std::int64_t voxels = p.size(1);
-  Rows out{at::empty({rows}, p.options()), at::empty({rows, 2}, p.options().dtype(at::kDouble))};
+  DiceRows out{at::empty({rows}, p.options()), at::empty({rows, 2}, p.options().dtype(at::kDouble))};
   auto* factors = out.factors.mutable_data_ptr<double>();
   AT_DISPATCH_FLOATING_TYPES(p.scalar_type(), "masked_dice", [&] {
     const auto* p_data = p.const_data_ptr<scalar_t>();
@@ -118,11 +114,26 @@ at::Tensor gradient_cpu(const at::Tensor& p, const at::Tensor& y, const at::Tens
   return gradient;
 }
 
+DiceRows rows_of(const at::Tensor& p, const at::Tensor& y, const at::Tensor& mask, double epsilon) {
+#ifdef TOTUM_WITH_CUDA
+  if (p.is_cuda()) return dice_rows_cuda(p, y, mask, epsilon);
+#endif
+  return rows_cpu(p, y, mask, epsilon);
+}
+
+at::Tensor gradient_of(const at::Tensor& p, const at::Tensor& y, const at::Tensor& mask,
+                       const at::Tensor& factors) {
+#ifdef TOTUM_WITH_CUDA
+  if (p.is_cuda()) return dice_gradient_cuda(p, y, mask, factors);
+#endif
+  return gradient_cpu(p, y, mask, factors);
+}
+
 class MaskedDice final : public torch::autograd::Function<MaskedDice> {
  public:
   static at::Tensor forward(torch::autograd::AutogradContext* context, const at::Tensor& p,
                             const at::Tensor& y, const at::Tensor& mask, double epsilon) {
-    const Rows rows = rows_cpu(p, y, mask, epsilon);
+    const DiceRows rows = rows_of(p, y, mask, epsilon);
     context->save_for_backward({p, y, mask, rows.factors});
     return rows.loss;
   }
@@ -132,12 +143,12 @@ class MaskedDice final : public torch::autograd::Function<MaskedDice> {
     TORCH_CHECK(!at::GradMode::is_enabled(), "masked_dice has no second derivative");
     const auto saved = context->get_saved_variables();
     const at::Tensor factors = saved[3] * gradients[0].to(at::kDouble).unsqueeze(1);
-    return {gradient_cpu(saved[0], saved[1], saved[2], factors), at::Tensor(), at::Tensor(), at::Tensor()};
+    return {gradient_of(saved[0], saved[1], saved[2], factors), at::Tensor(), at::Tensor(), at::Tensor()};
   }
 };
 
 bool is_fused(const at::Tensor& p) {
-  return p.is_cpu() && (p.scalar_type() == at::kFloat || p.scalar_type() == at::kDouble);
+  return (p.is_cpu() || p.is_cuda()) && (p.scalar_type() == at::kFloat || p.scalar_type() == at::kDouble);
 }
 
 }  // namespace
@@ -159,7 +170,7 @@ at::Tensor masked_dice(const at::Tensor& p, const at::Tensor& y, const at::Tenso
   const at::Tensor target = y.to(p.scalar_type()).contiguous();
   const at::Tensor counts =
       mask.defined() ? mask.to(p.scalar_type()).contiguous() : at::empty({0}, p.options());
-  if (!at::GradMode::is_enabled() || !p.requires_grad()) return rows_cpu(rows, target, counts, epsilon).loss;
+  if (!at::GradMode::is_enabled() || !p.requires_grad()) return rows_of(rows, target, counts, epsilon).loss;
   return MaskedDice::apply(rows, target, counts, epsilon);
 }
 

@@ -7,6 +7,8 @@
 #include <cmath>
 #include <vector>
 
+#include "kernels/trilinear_cuda.h"
+
 namespace totum {
 
 namespace {
@@ -121,18 +123,32 @@ at::Tensor backward_cpu(const at::Tensor& gradient, at::IntArrayRef shape) {
   return dx;
 }
 
+at::Tensor forward_of(const at::Tensor& x, at::IntArrayRef size) {
+#ifdef TOTUM_WITH_CUDA
+  if (x.is_cuda()) return upsample_trilinear_cuda(x.contiguous(), size);
+#endif
+  return forward_cpu(x, size);
+}
+
+at::Tensor backward_of(const at::Tensor& gradient, at::IntArrayRef shape) {
+#ifdef TOTUM_WITH_CUDA
+  if (gradient.is_cuda()) return upsample_trilinear_backward_cuda(gradient.contiguous(), shape);
+#endif
+  return backward_cpu(gradient, shape);
+}
+
 class UpsampleTrilinear final : public torch::autograd::Function<UpsampleTrilinear> {
  public:
   static at::Tensor forward(torch::autograd::AutogradContext* context, const at::Tensor& x,
                             std::vector<std::int64_t> size) {
     context->saved_data["shape"] = x.sizes().vec();
-    return forward_cpu(x, size);
+    return forward_of(x, size);
   }
 
   static torch::autograd::variable_list backward(torch::autograd::AutogradContext* context,
                                                  const torch::autograd::variable_list& gradients) {
     TORCH_CHECK(!at::GradMode::is_enabled(), "upsample_trilinear has no second derivative");
-    return {backward_cpu(gradients[0], context->saved_data["shape"].toIntVector()), at::Tensor()};
+    return {backward_of(gradients[0], context->saved_data["shape"].toIntVector()), at::Tensor()};
   }
 };
 
@@ -140,9 +156,10 @@ class UpsampleTrilinear final : public torch::autograd::Function<UpsampleTriline
 
 at::Tensor upsample_trilinear(const at::Tensor& x, at::IntArrayRef size) {
   TORCH_CHECK(x.dim() == 5 && size.size() == 3, "upsample_trilinear takes [B,K,D,H,W] and three sizes");
-  const bool is_ours = x.is_cpu() && (x.scalar_type() == at::kFloat || x.scalar_type() == at::kDouble);
+  const bool is_ours =
+      (x.is_cpu() || x.is_cuda()) && (x.scalar_type() == at::kFloat || x.scalar_type() == at::kDouble);
   if (!is_ours || x.numel() == 0) return at::upsample_trilinear3d(x, size, /*align_corners=*/false);
-  if (!at::GradMode::is_enabled() || !x.requires_grad()) return forward_cpu(x, size);
+  if (!at::GradMode::is_enabled() || !x.requires_grad()) return forward_of(x, size);
   return UpsampleTrilinear::apply(x, size.vec());
 }
 

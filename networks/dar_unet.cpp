@@ -63,20 +63,32 @@ std::vector<at::Tensor> DarUNetImpl::encode(const at::Tensor& x) {
   return levels;
 }
 
-std::array<at::Tensor, 6> DarUNetImpl::forward(const at::Tensor& x) {
+std::vector<at::Tensor> DarUNetImpl::side_logits(const at::Tensor& x) {
   std::vector<at::Tensor> levels = encode(x);
   for (std::size_t step = 0; step < up_.size(); ++step) {
     const std::size_t level = up_.size() - 1 - step;
     levels[level] = up_[step](gates_[step](levels[level], levels[level + 1]));
   }
-  std::array<at::Tensor, 6> outputs;
   std::vector<at::Tensor> sides;
   for (std::size_t level = 0; level < sides_.size(); ++level) {
     sides.push_back(upsample_to(sides_[level](levels[level]), levels[0].sizes().slice(2)));
-    outputs[level + 1] = upsample_to(sides.back(), x.sizes().slice(2));
   }
-  outputs[0] = upsample_to(fuse_(at::cat(sides, 1)), x.sizes().slice(2));
+  return sides;
+}
+
+at::Tensor DarUNetImpl::fused(const std::vector<at::Tensor>& sides, const at::Tensor& x) {
+  return upsample_to(fuse_(at::cat(sides, 1)), x.sizes().slice(2));
+}
+
+std::array<at::Tensor, 6> DarUNetImpl::forward(const at::Tensor& x) {
+  const std::vector<at::Tensor> sides = side_logits(x);
+  std::array<at::Tensor, 6> outputs{fused(sides, x)};
+  for (std::size_t level = 0; level < sides.size(); ++level) {
+    outputs[level + 1] = upsample_to(sides[level], x.sizes().slice(2));
+  }
   return outputs;
 }
+
+at::Tensor DarUNetImpl::predict(const at::Tensor& x) { return fused(side_logits(x), x); }
 
 }  // namespace totum

@@ -31,11 +31,16 @@ class DarUNetImpl final : public torch::nn::Module {
   /// levels, finest first.
   std::array<at::Tensor, 6> forward(const at::Tensor& x);
   /// d0 alone.
-  at::Tensor predict(const at::Tensor& x) { return forward(x)[0]; }
+  at::Tensor predict(const at::Tensor& x);
   /// Features of the encoder's five levels, finest first.
   std::vector<at::Tensor> encode(const at::Tensor& x);
 
  private:
+  /// Logits of the five levels at the size of the first, finest first.
+  std::vector<at::Tensor> side_logits(const at::Tensor& x);
+  /// d0 from them, at the size of x.
+  at::Tensor fused(const std::vector<at::Tensor>& sides, const at::Tensor& x);
+
   std::vector<DarBlock> down_;  // five levels
   std::vector<Gate> gates_;     // of levels 3, 2, 1, 0
   std::vector<DarBlock> up_;    // of levels 3, 2, 1, 0

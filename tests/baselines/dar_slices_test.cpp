@@ -95,11 +95,14 @@ TEST(DarSlices, TurnsHalfOfTheSlicesWithinTheirBounds) {
   EXPECT_NEAR(unturned, 200, 50);  // five standard deviations
 }
 
-TEST(DarSlices, PadsToFoursAndToTheLeastSize) {
-  EXPECT_EQ(padded_to_fours(at::zeros({2, 9, 12}), 0).sizes(), (at::IntArrayRef{2, 12, 12}));
-  const at::Tensor padded = padded_to_fours(at::zeros({2, 9, 12}), 14);
+TEST(DarSlices, PadsAroundToFoursAndToTheLeastSize) {
+  const at::Tensor slices = at::arange(2 * 9 * 12, at::kFloat).view({2, 9, 12});
+  EXPECT_EQ(padded_around(slices, 0).sizes(), (at::IntArrayRef{2, 12, 12}));
+  const at::Tensor padded = padded_around(slices, 14);
   EXPECT_EQ(padded.sizes(), (at::IntArrayRef{2, 16, 16}));
-  EXPECT_EQ(padded.sum().item<double>(), -2.0 * (16 * 16 - 9 * 12));
+  EXPECT_TRUE(at::equal(padded.slice(1, 3, 12).slice(2, 2, 14), slices));  // 7 missing: 3 before, 4 behind
+  EXPECT_EQ(padded.sum().item<double>(), slices.sum().item<double>() - 2.0 * (16 * 16 - 9 * 12));
+  EXPECT_TRUE(at::equal(middle_of(padded, 9, 12), slices));
 }
 
 TEST(DarSlices, AreThoseOfTheModalitysTrainingCasesInPlusMinusOne) {

@@ -54,6 +54,26 @@ TEST_P(OnGpu, ComputesWhatTheCpuComputes) {
   EXPECT_LE(differs(), 1e-2);
 }
 
+// What a run promises on a CPU, on a GPU too: three steps from one seed end with the same weights.
+TEST_P(OnGpu, TwiceGivesTheSameBytes) {
+  ASSERT_TRUE(torch::cuda::is_available()) << "this test needs a GPU and a CUDA build";
+  pin_arithmetic(2);
+  MethodSetup setup = small_setup();
+  setup.device = c10::Device(c10::kCUDA, 0);
+  const MethodEntry& entry = find_method(GetParam());
+  const SmallTrainingData training_data(entry.traits.supervision);
+  const auto prediction_after_steps = [&] {
+    const auto method = entry.make(setup, JsonReader(nlohmann::json::object(), "options"));
+    method->begin_training(training_data);
+    const auto tasks = tasks_of(method->parts()[0]);
+    const Batch batch = moved(small_batch(setup, tasks, 7, entry.traits.supervision), setup.device);
+    for (std::int64_t i = 0; i < 3; ++i) method->train_step(batch, {0, i, 5, 10});
+    return method->predict(batch.image, Modality::ct);
+  };
+  const at::Tensor first = prediction_after_steps();
+  EXPECT_TRUE(prediction_after_steps().equal(first));
+}
+
 std::vector<std::string> names() {
   std::vector<std::string> all;
   for (const MethodEntry& entry : all_methods()) {
