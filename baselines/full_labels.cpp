@@ -34,7 +34,7 @@ class FullLabels final : public PlainNetwork {
 }  // namespace
 
 std::unique_ptr<Method> make_full_labels(const MethodSetup& setup, JsonReader options) {
-  const SegmentationLossForm form = read_segmentation_form(options);
+  const SegmentationLossForm form = read_segmentation_form(options.object("seg"));
   options.no_more_keys();
   return std::make_unique<FullLabels>(setup, form);
 }

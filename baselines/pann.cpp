@@ -36,7 +36,7 @@ PannOptions read_options(JsonReader options) {
   options.optional("dual_step", out.dual_step, at_least(0.0));
   options.optional("prior_crops", out.prior_crops, positive());
   options.optional("stages", out.stages, between(0.0, 1.0));
-  out.seg = read_segmentation_form(options);
+  out.seg = read_segmentation_form(options.object("seg"));
   options.no_more_keys();
   std::sort(out.stages.begin(), out.stages.end());
   return out;

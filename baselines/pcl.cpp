@@ -73,7 +73,7 @@ PclOptions read_options(JsonReader options) {
   options.optional("entropy", out.entropy, at_least(0));
   options.optional("power", out.power, at_least(0));
   options.optional("classmix", out.classmix, between(0, 1));
-  out.seg = read_segmentation_form(options);
+  out.seg = read_segmentation_form(options.object("seg"));
   options.no_more_keys();
   return out;
 }

@@ -57,7 +57,7 @@ U2plOptions read_options(JsonReader options) {
   options.optional("bank_background", out.bank_background, positive());
   options.optional("anchor_probability", out.anchor_probability, between(0.0, 1.0));
   options.optional("cutmix", out.cutmix, between(0.0, 1.0));
-  out.seg = read_segmentation_form(options);
+  out.seg = read_segmentation_form(options.object("seg"));
   options.no_more_keys();
   return out;
 }

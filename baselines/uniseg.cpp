@@ -30,7 +30,7 @@ UniSegOptions read_options(JsonReader options) {
   out.task_slices = output == "task-slices";
   out.image_prompt = prompt == "image";
   if (out.task_slices && options.has("seg")) options.fail("seg", "must not be there with task-slices");
-  out.seg = read_segmentation_form(options);
+  out.seg = read_segmentation_form(options.object("seg"));
   options.no_more_keys();
   return out;
 }

@@ -49,7 +49,7 @@ VatOptions read_options(JsonReader options) {
   options.optional("epsilon", out.adversary.epsilon, at_least(0.0));
   options.optional("xi", out.adversary.xi, positive());
   options.optional("power_iterations", out.adversary.power_iterations, positive());
-  out.seg = read_segmentation_form(options);
+  out.seg = read_segmentation_form(options.object("seg"));
   options.no_more_keys();
   return out;
 }

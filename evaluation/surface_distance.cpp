@@ -5,6 +5,7 @@
 #include <cstring>
 #include <limits>
 #include <nlohmann/json.hpp>
+#include <optional>
 
 #include "core/json_reader.h"
 #include "evaluation/nsd_tolerances.json.h"
@@ -154,12 +155,13 @@ void distances_along_x(const std::vector<std::uint8_t>& surface, const Shape3& s
   }
 }
 
-// Distances in mm from the places in `from` to the surface `to`; columns along z without such a place are
-// left out of the last pass.
-std::vector<double> directed(const BoxedMask& from, const BoxedMask& to, const Vector3& spacing) {
-  const auto [d, h, w] = from.shape();
+// Squared distances to the surface `to` at the places `asked`, exact however far; columns along z without
+// such a place are left out of the last pass.
+std::vector<double> by_transform(const std::vector<std::size_t>& asked, const BoxedMask& to,
+                                 const Vector3& spacing) {
+  const auto [d, h, w] = to.shape();
   std::vector<double> squared(index(d * h * w));
-  distances_along_x(to.surface(), from.shape(), spacing[2], squared);
+  distances_along_x(to.surface(), to.shape(), spacing[2], squared);
   LowerEnvelope line(std::max(d, h));
   for (std::int64_t z = 0; z < d; ++z) {
     for (std::int64_t x = 0; x < w; ++x) {
@@ -169,18 +171,121 @@ std::vector<double> directed(const BoxedMask& from, const BoxedMask& to, const V
       for (std::int64_t y = 0; y < h; ++y) column[y * w] = line.values[index(y)];
     }
   }
-  std::vector<std::uint8_t> asked(index(h * w), 0);
-  for (std::int64_t i = 0; i < d * h * w; ++i) asked[index(i % (h * w))] |= from.surface()[index(i)];
+  std::vector<std::uint8_t> is_asked(index(h * w), 0);
+  for (const std::size_t place : asked) is_asked[place % index(h * w)] = 1;
   for (std::int64_t i = 0; i < h * w; ++i) {
-    if (asked[index(i)] == 0) continue;
+    if (is_asked[index(i)] == 0) continue;
     for (std::int64_t z = 0; z < d; ++z) line.values[index(z)] = squared[index(z * h * w + i)];
     line.transform(d, spacing[0]);
     for (std::int64_t z = 0; z < d; ++z) squared[index(z * h * w + i)] = line.values[index(z)];
   }
-  std::vector<double> distances;
-  for (std::size_t i = 0; i < squared.size(); ++i) {
-    if (from.surface()[i] != 0) distances.push_back(std::sqrt(squared[i]));
+  std::vector<double> found;
+  for (const std::size_t place : asked) found.push_back(squared[place]);
+  return found;
+}
+
+// A neighbouring row, by what the way there costs.
+struct RowOffset {
+  std::int64_t dz = 0, dy = 0;
+  double dy2 = 0, dz2 = 0;  // squared, in mm²
+  [[nodiscard]] double cost() const { return dy2 + dz2; }
+};
+
+// The nearest rows, nearest first: every row that costs less than the last is among them.
+std::vector<RowOffset> nearest_rows(const Vector3& spacing) {
+  constexpr std::int64_t kReach = 16;
+  constexpr std::size_t kAtMost = 400;
+  const double beyond = static_cast<double>(kReach + 1) * std::min(spacing[0], spacing[1]);
+  std::vector<RowOffset> rows;
+  for (std::int64_t dz = -kReach; dz <= kReach; ++dz) {
+    for (std::int64_t dy = -kReach; dy <= kReach; ++dy) {
+      const double y = spacing[1] * static_cast<double>(dy);
+      const double z = spacing[0] * static_cast<double>(dz);
+      const RowOffset row{dz, dy, y * y, z * z};
+      if (row.cost() < beyond * beyond) rows.push_back(row);
+    }
   }
+  std::stable_sort(rows.begin(), rows.end(),
+                   [](const RowOffset& a, const RowOffset& b) { return a.cost() < b.cost(); });
+  if (rows.size() > kAtMost) rows.resize(kAtMost);
+  return rows;
+}
+
+constexpr std::int32_t kNoneInRow = -1;
+
+// How many voxels along x the nearest surface voxel of the same row is away.
+std::vector<std::int32_t> gaps_along_x(const std::vector<std::uint8_t>& surface, const Shape3& shape) {
+  const std::int64_t w = shape[2];
+  std::vector<std::int32_t> gaps(surface.size(), kNoneInRow);
+  for (std::int64_t row = 0; row < shape[0] * shape[1]; ++row) {
+    const std::uint8_t* s = surface.data() + row * w;
+    if (std::memchr(s, 1, index(w)) == nullptr) continue;
+    std::int32_t* out = gaps.data() + row * w;
+    auto gap = static_cast<std::int32_t>(w);
+    for (std::int64_t x = 0; x < w; ++x) out[x] = gap = s[x] != 0 ? 0 : gap + 1;
+    gap = static_cast<std::int32_t>(w);
+    for (std::int64_t x = w - 1; x >= 0; --x) {
+      gap = s[x] != 0 ? 0 : gap + 1;
+      out[x] = std::min(out[x], gap);
+    }
+  }
+  return gaps;
+}
+
+// Looks for the nearest surface voxel in the nearest rows.
+class NearbySearch {
+ public:
+  NearbySearch(const BoxedMask& to, const Vector3& spacing, const std::vector<RowOffset>& rows)
+      : shape_(to.shape()), step_(spacing[2]), gaps_(gaps_along_x(to.surface(), to.shape())), rows_(rows) {}
+
+  /// Squared distance from a voxel, or nothing if it may lie beyond these rows.
+  [[nodiscard]] std::optional<double> operator()(std::int64_t z, std::int64_t y, std::int64_t x) const {
+    const auto [d, h, w] = shape_;
+    double best = kInfinity;
+    for (const RowOffset& row : rows_) {
+      if (row.cost() >= best) return best;
+      const std::int64_t at_z = z + row.dz, at_y = y + row.dy;
+      if (at_z < 0 || at_z >= d || at_y < 0 || at_y >= h) continue;
+      const std::int32_t gap = gaps_[index((at_z * h + at_y) * w + x)];
+      if (gap == kNoneInRow) continue;
+      const double along = step_ * static_cast<double>(gap);
+      best = std::min(best, along * along + row.dy2 + row.dz2);
+    }
+    return std::nullopt;
+  }
+
+ private:
+  Shape3 shape_;
+  double step_;
+  std::vector<std::int32_t> gaps_;
+  const std::vector<RowOffset>& rows_;
+};
+
+// Distances in mm from the surface voxels of `from` to the surface `to`: most are a few rows away, and what
+// isn't found there is left to the distance transform of the whole box.
+std::vector<double> directed(const BoxedMask& from, const BoxedMask& to, const Vector3& spacing,
+                             const std::vector<RowOffset>& rows) {
+  const auto [d, h, w] = from.shape();
+  const NearbySearch nearby(to, spacing, rows);
+  std::vector<double> distances;
+  std::vector<std::size_t> far, far_places;  // in `distances`, in the box
+  for (std::int64_t z = 0; z < d; ++z) {
+    for (std::int64_t y = 0; y < h; ++y) {
+      const std::uint8_t* s = from.surface().data() + (z * h + y) * w;
+      for (std::int64_t x = 0; x < w; ++x) {
+        if (s[x] == 0) continue;
+        const auto squared = nearby(z, y, x);
+        if (!squared) {
+          far.push_back(distances.size());
+          far_places.push_back(index((z * h + y) * w + x));
+        }
+        distances.push_back(std::sqrt(squared.value_or(0)));
+      }
+    }
+  }
+  if (far.empty()) return distances;
+  const std::vector<double> squared = by_transform(far_places, to, spacing);
+  for (std::size_t i = 0; i < far.size(); ++i) distances[far[i]] = std::sqrt(squared[i]);
   return distances;
 }
 
@@ -241,7 +346,8 @@ SurfaceDistances surface_distances_mm(std::span<const std::uint8_t> prediction,
   const BoxedMask ours(prediction, shape, box, organ);
   const BoxedMask theirs(reference, shape, box, organ);
   if (ours.empty() || theirs.empty()) return {};
-  return {directed(ours, theirs, spacing_mm_dhw), directed(theirs, ours, spacing_mm_dhw)};
+  const std::vector<RowOffset> rows = nearest_rows(spacing_mm_dhw);
+  return {directed(ours, theirs, spacing_mm_dhw, rows), directed(theirs, ours, spacing_mm_dhw, rows)};
 }
 
 std::optional<double> hd95_mm(const SurfaceDistances& distances) {

@@ -113,7 +113,7 @@ std::vector<fs::path> predict_folder(const PredictRequest& request, Progress& pr
   }
   const auto images = images_in(request.images);
   check_target(images, request.out);
-  pin_arithmetic(record.preset.threads);
+  pin_arithmetic(record.preset.threads, record.preset.deterministic);
   load_state(*method, request.run.best(), {"", false});
   progress.start(fmt::format("predicting {} images", images.size()),
                  static_cast<std::int64_t>(images.size()));

@@ -163,6 +163,7 @@ Preset read_preset(JsonReader json) {
   json.optional("description", preset.description);
   json.optional("precision", preset.precision, one_of({"float32"}));
   json.optional("threads", preset.threads, between(1, 1024));
+  json.optional("deterministic", preset.deterministic);
   json.optional("seeds", preset.seeds, at_least(0));
   if (preset.seeds.empty()) json.fail("seeds", "must name at least one seed");
   preset.dataset = read_dataset(json.object("dataset"));
@@ -186,6 +187,7 @@ nlohmann::json to_json(const Preset& p) {
           {"description", p.description},
           {"precision", p.precision},
           {"threads", p.threads},
+          {"deterministic", p.deterministic},
           {"seeds", p.seeds},
           {"dataset",
            {{"kind", d.kind},

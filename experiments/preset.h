@@ -43,6 +43,8 @@ struct Preset {
   std::string description;
   std::string precision = "float32";
   std::int64_t threads = 2;  // of one run; pinned, so that bytes do not depend on the machine's cores
+  /// On a GPU. false: cuDNN takes whatever convolution it measures as fastest, and a run doesn't repeat.
+  bool deterministic = true;
   std::vector<std::uint64_t> seeds{0};
   DatasetConfig dataset;
   PreprocessConfig preprocess;

@@ -189,7 +189,7 @@ void predict_and_evaluate(const OpenRun& run, Progress& progress) {
 void work_on(const RunFolder& folder, Progress& progress) {
   const RunRecord record = read_run_record(folder);
   const RunInputs inputs = read_run_inputs(folder);
-  pin_arithmetic(record.preset.threads);
+  pin_arithmetic(record.preset.threads, record.preset.deterministic);
   const Dataset dataset = open_dataset(inputs.data);
   const PreparedDataset data = open_data(record, inputs, dataset, progress);
   const OpenRun run{folder, record, dataset, data};
@@ -202,11 +202,12 @@ void work_on(const RunFolder& folder, Progress& progress) {
 
 }  // namespace
 
-void pin_arithmetic(std::int64_t threads) {
+void pin_arithmetic(std::int64_t threads, bool deterministic) {
   at::set_num_threads(static_cast<int>(threads));
   at::globalContext().setAllowTF32CuDNN(false);
   at::globalContext().setAllowTF32CuBLAS(false);
-  at::globalContext().setDeterministicCuDNN(true);
+  at::globalContext().setDeterministicCuDNN(deterministic);
+  at::globalContext().setBenchmarkCuDNN(!deterministic);
 }
 
 void work_on_run(const RunFolder& folder, Progress& progress) {

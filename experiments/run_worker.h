@@ -12,7 +12,8 @@ namespace totum {
 void work_on_run(const RunFolder& folder, Progress& progress);
 
 /// From now on LibTorch computes with this many threads, and on a GPU in full float32 (as the published run)
-/// with cuDNN's deterministic algorithms: bytes depend on all of these, so they are pinned for a run.
-void pin_arithmetic(std::int64_t threads);
+/// with cuDNN's deterministic algorithms, or with those that it measures as fastest: bytes depend on all of
+/// these, so they are pinned for a run.
+void pin_arithmetic(std::int64_t threads, bool deterministic = true);
 
 }  // namespace totum

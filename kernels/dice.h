@@ -13,9 +13,9 @@ namespace totum {
 /// mask     [K,N] of the same type, 0 or 1; undefined: all voxels
 /// returns  [K]
 ///
-/// On the CPU the sums are double and have one order, so any number of threads gives the same bytes; on other
-/// devices it is `masked_dice_by_aten`, the definition. Has a first derivative, not a second (TORCH_CHECK).
-/// Source of the loss: the published code's loss_partial.py, DiceLoss.
+/// Sums have one order, so any number of threads gives the same bytes, and a GPU repeats them; other types
+/// and devices take `masked_dice_by_aten`, the definition. Has a first derivative, not a second
+/// (TORCH_CHECK). Source of the loss: the published code's loss_partial.py, DiceLoss.
 at::Tensor masked_dice(const at::Tensor& p, const at::Tensor& y, const at::Tensor& mask, double epsilon);
 
 /// The same in plain ATen: the definition that the fused one is tested against.

@@ -12,8 +12,9 @@ namespace totum {
 /// size     D',H',W'
 /// returns  [B,K,D',H',W']
 ///
-/// On the CPU the sums of each volume have one order, so any number of threads gives the same bytes; on other
-/// devices it is ATen's upsample_trilinear3d. Has a first derivative, not a second (TORCH_CHECK).
+/// Sums have one order, so any number of threads gives the same bytes, and a GPU repeats them (ATen's
+/// gradient there doesn't); other types and devices take ATen's upsample_trilinear3d. Has a first derivative,
+/// not a second (TORCH_CHECK).
 at::Tensor upsample_trilinear(const at::Tensor& x, at::IntArrayRef size);
 
 }  // namespace totum

@@ -70,6 +70,15 @@ at::Tensor marginal_cross_entropy(const at::Tensor& logits, const at::Tensor& or
   return -((y * log_p).sum(0) + (1 - y.sum(0)) * log_rest).mean();
 }
 
+SegmentationLossForm read_segmentation_form(JsonReader seg) {
+  std::string dice = "mean";
+  std::string ce = "binary";
+  seg.optional("dice", dice, one_of({"mean", "fourteenth"}));
+  seg.optional("ce", ce, one_of({"binary", "marginal"}));
+  seg.no_more_keys();
+  return {dice == "fourteenth", ce == "marginal"};
+}
+
 at::Tensor segmentation_loss(const at::Tensor& logits, const at::Tensor& label, const at::Tensor& organs,
                              const SegmentationLossForm& form) {
   const at::Tensor y = organ_maps(label, organs, logits.scalar_type());

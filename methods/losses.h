@@ -9,6 +9,8 @@
 #include <string>
 #include <vector>
 
+#include "core/json_reader.h"
+
 namespace totum {
 
 inline constexpr double kDiceEpsilon = 1e-5;
@@ -37,6 +39,8 @@ struct SegmentationLossForm {
   bool dice_over_fourteen = false;      // CODE: Σ Dice / 14; PAPER: mean over L
   bool marginal_cross_entropy = false;  // in place of the binary ones
 };
+/// Options "seg": {"dice": "mean"|"fourteenth", "ce": "binary"|"marginal"}.
+SegmentationLossForm read_segmentation_form(JsonReader seg);
 
 /// L_seg of one image: Dice over the labelled organs plus the sum of their binary cross entropies.
 /// logits [1+C,N], label [N] int64, organs [K] (labelled class indices). Scalar.

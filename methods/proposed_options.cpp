@@ -43,15 +43,6 @@ MicpamOptions read_micpam(JsonReader json) {
   return out;
 }
 
-SegmentationLossForm read_seg(JsonReader json) {
-  std::string dice = "mean";
-  std::string ce = "binary";
-  json.optional("dice", dice, one_of({"mean", "fourteenth"}));
-  json.optional("ce", ce, one_of({"binary", "marginal"}));
-  json.no_more_keys();
-  return {dice == "fourteenth", ce == "marginal"};
-}
-
 void read_pseudo(JsonReader json, ProposedOptions& out) {
   json.optional("weight", out.pseudo_weight, at_least(0));
   json.optional("target", out.pseudo_target, one_of({"soft", "hard"}));
@@ -80,7 +71,7 @@ ProposedOptions read_proposed_options(JsonReader options) {
   options.optional("aman", out.aman);
   options.optional("micpam", out.micpam);
   options.optional("order", out.order, one_of({"sequential", "joint"}));
-  out.seg = read_seg(options.object("seg"));
+  out.seg = read_segmentation_form(options.object("seg"));
   read_pseudo(options.object("pseudo"), out);
   read_ramp(options, out);
   out.aprn_network = read_aprn(options.object("aprn_network"));

@@ -61,6 +61,8 @@ step gpu_test 240 "$build/tests/methods/gpu_test"
 step kernels_benchmark 120 "$build/benchmarks/kernels_benchmark" --benchmark_filter=cuda --benchmark_min_time=0.2
 step training_steps 240 env TOTUM_BENCHMARK_DEVICE=cuda "$build/benchmarks/training_step_benchmark" \
   --benchmark_filter=training_step --benchmark_min_time=0.5
+step training_steps_fastest 120 env TOTUM_BENCHMARK_DEVICE=cuda TOTUM_BENCHMARK_FASTEST=1 \
+  "$build/benchmarks/training_step_benchmark" --benchmark_filter='ablation_a|full|paper' --benchmark_min_time=0.5
 step small_runs 300 small_runs
 if command -v compute-sanitizer >/dev/null; then
   step memcheck 240 compute-sanitizer --tool memcheck --error-exitcode 9 "$build/tests/kernels/kernels_gpu_test"
@@ -71,7 +73,7 @@ fi
 step peers 600 peers
 
 grep -h -E '^(upsample|dice)/' "$out/kernels_benchmark.txt" 2>/dev/null
-grep -h -E '^training_step/' "$out/training_steps.txt" 2>/dev/null
+for f in training_steps training_steps_fastest; do grep -h -E "^training_step/" "$out/$f.txt" 2>/dev/null | sed "s/^/$f: /"; done
 grep -h crops_per_s "$out/peers.txt" 2>/dev/null
 printf '%s\n' "${summary[@]}"
 exit $failed

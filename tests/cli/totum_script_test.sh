@@ -73,5 +73,18 @@ totum version
 expect "a call after a change" $? 7 "the program was called with version"
 [ "$(wc -l <"$work/calls")" -gt "$calls" ] || { echo "FAILED: a changed source was not built"; failures=$((failures + 1)); }
 
+# Of `test -R`, only the programs of the tests that it names are built, beside the program itself.
+fresh_tree
+stand_in cmake "echo \"\$@\" >>'$work/calls'; mkdir -p '$work/tree/build/cpu'
+case \"\$*\" in *help*) printf 'all: phony\\ncore_test: phony\\ndata_test: phony\\n' ;; esac"
+stand_in ctest 'case "$*" in *-N*) echo "  Test  #1: core_test"; echo "  Test #22: some_script" ;; *) echo "ctest $*" ;; esac'
+totum test -R 'core|script'
+expect "a test by name" $? 0 "ctest --output-on-failure" "-R core|script"
+grep -q -- "--target totum_program core_test -j" "$work/calls" || {
+  echo "FAILED: test -R did not build the program and core_test alone:"
+  cat "$work/calls"
+  failures=$((failures + 1))
+}
+
 [ "$failures" = 0 ] && echo "totum_script_test: passed"
 exit "$((failures > 0))"

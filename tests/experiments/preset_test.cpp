@@ -115,6 +115,7 @@ TEST(Preset, ExtendsAnotherKeyByKey) {
   const Preset preset = load_preset((folder.path() / "child.json").string());
   EXPECT_EQ(preset.name, "child");
   EXPECT_EQ(preset.threads, 3);
+  EXPECT_TRUE(preset.deterministic);
   EXPECT_EQ(preset.schedule.epochs, 9);
   EXPECT_EQ(preset.schedule.validate_every_epochs, 2);
   write_file_atomically(folder.path() / "base.json", R"({"extends": "child", "name": "base"})");

@@ -578,6 +578,17 @@ TEST(TrainLog, IsCutBackToTheCheckpoint) {
   EXPECT_THROW(TrainLog(path, 1000), RunError);
 }
 
+TEST(PinArithmetic, IsDeterministicUnlessAskedForTheFastest) {
+  const auto& context = at::globalContext();
+  pin_arithmetic(1, false);
+  EXPECT_TRUE(context.benchmarkCuDNN());
+  EXPECT_FALSE(context.deterministicCuDNN());
+  pin_arithmetic(1);
+  EXPECT_FALSE(context.benchmarkCuDNN());
+  EXPECT_TRUE(context.deterministicCuDNN());
+  EXPECT_FALSE(context.allowTF32CuDNN());
+}
+
 // What is promised: equal bytes for an equal number of threads. What LibTorch gives beyond that is printed:
 // with another number of threads sums are split otherwise, which is why a preset pins `threads`.
 TEST(Trainer, EqualThreadCountsGiveEqualBytes) {
