@@ -157,8 +157,8 @@ void sizes(benchmark::internal::Benchmark* b) {
 }
 
 // The smaller APRN and AMAN of the smoke preset, every loss at work.
-#define TOTUM_MODULES(aman, aprn, micpam)                                       \
-  R"({"aprn_network": {"base": 8, "copies": 1}, "aman_network": {"base": 8}, )" \
+#define TOTUM_MODULES(aman, aprn, micpam)                                                         \
+  R"({"aprn_network": {"base": 8, "copies": 1, "stem_stride": 4}, "aman_network": {"base": 8}, )" \
   R"("ramp_epochs": 0, "aman": )" aman R"(, "aprn": )" aprn R"(, "micpam": )" micpam "}"
 BENCHMARK_CAPTURE(training_step, ablation_a, TOTUM_MODULES("false", "false", "false"))->Apply(sizes);
 BENCHMARK_CAPTURE(training_step, ablation_b, TOTUM_MODULES("true", "false", "false"))->Apply(sizes);
