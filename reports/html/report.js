@@ -387,7 +387,8 @@
     const folders = new Set(runs.map(r => r.folder));
     return {
       parameters: mean(runs.map(r => r.parameters).filter(isNumber)),
-      seconds: mean(report.times.runs.filter(t => folders.has(t.folder)).map(t => t.timing.training_s).filter(isNumber))};
+      // What takes less than a millisecond trains nothing, and would stretch the axis by decades.
+      seconds: mean(report.times.runs.filter(t => folders.has(t.folder)).map(t => t.timing.training_s).filter(s => isNumber(s) && s >= 0.001))};
   }
 
   function costFigure(part, table) {

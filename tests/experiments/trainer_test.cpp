@@ -19,234 +19,10 @@
 #include "methods/checkpoint.h"
 #include "methods/state.h"
 #include "tests/core/temporary_folder.h"
-#include "tests/experiments/tiny_record.h"
+#include "tests/experiments/tiny_training.h"
 
 namespace totum {
 namespace {
-
-std::unique_ptr<Method> make(const RunRecord& record) {
-  return find_method(record.method).make(method_setup(record), JsonReader(record.options, "test"));
-}
-
-// log.jsonl without what differs between two trainings that are the same: times and memory.
-std::string timeless_log(const std::filesystem::path& path) {
-  std::ifstream file(path);
-  std::ostringstream out;
-  for (std::string line; std::getline(file, line);) {
-    auto json = nlohmann::json::parse(line);
-    for (const char* key : {"elapsed_s", "patches_per_s", "peak_memory_bytes"}) json.erase(key);
-    out << json.dump() << "\n";
-  }
-  return out.str();
-}
-
-struct Killed {};
-
-// Trains until `stops` questions were asked, then dies (`kill`) or stops with a checkpoint; continues until
-// done.
-TrainingSummary train_with_breaks(const RunRecord& record, const PreparedDataset& data,
-                                  const std::filesystem::path& folder, const std::vector<int>& breaks,
-                                  bool kill, std::string& weights) {
-  const auto progress = make_silent_progress();
-  for (std::size_t attempt = 0;; ++attempt) {
-    const auto method = make(record);
-    int questions = 0;
-    const auto should_stop = [&] {
-      if (attempt >= breaks.size() || ++questions <= breaks[attempt]) return false;
-      if (kill) throw Killed{};
-      return true;
-    };
-    try {
-      const TrainingSummary summary = train(*method, {record, data, folder, should_stop}, *progress);
-      weights = state_sha256(*method);
-      return summary;
-    } catch (const Killed&) {
-    } catch (const Interrupted&) {
-    }
-  }
-}
-
-class ResumeTest : public testing::TestWithParam<std::string> {};
-
-TEST_P(ResumeTest, EndsWithTheSameBytesAsAnUndisturbedTraining) {
-  pin_arithmetic(1);
-  const TemporaryFolder folder;
-  const PreparedDataset data = tiny_dataset(folder.path() / "cache", {16, 16, 18});
-  const RunRecord record = tiny_record(GetParam());
-  std::string undisturbed, killed, stopped;
-  const TrainingSummary whole = train_with_breaks(record, data, folder.path() / "a", {}, true, undisturbed);
-  const TrainingSummary again =
-      train_with_breaks(record, data, folder.path() / "b", {1, 4, 5, 0}, true, killed);
-  (void)train_with_breaks(record, data, folder.path() / "c", {2, 5, 3}, false, stopped);
-  EXPECT_EQ(undisturbed, killed);
-  EXPECT_EQ(undisturbed, stopped);
-  EXPECT_EQ(whole.best_sums, again.best_sums);
-  EXPECT_EQ(whole.patches, again.patches);
-  EXPECT_EQ(whole.work.multiply_adds, again.work.multiply_adds);
-  EXPECT_EQ(whole.work.observed_iterations, again.work.observed_iterations);
-  EXPECT_EQ(whole.work.optimisers, again.work.optimisers);
-  EXPECT_GT(whole.work.multiply_adds, 1e6);
-  EXPECT_FALSE(whole.work.optimisers.empty());
-  EXPECT_GT(whole.parameters, 1000);
-  for (const char* run : {"b", "c"}) {
-    EXPECT_EQ(read_file(folder.path() / "a" / "best.safetensors"),
-              read_file(folder.path() / run / "best.safetensors"));
-    EXPECT_EQ(timeless_log(folder.path() / "a" / "log.jsonl"),
-              timeless_log(folder.path() / run / "log.jsonl"));
-  }
-}
-
-std::vector<std::string> method_names() {
-  std::vector<std::string> names;
-  for (const MethodEntry& entry : all_methods()) {
-    if (entry.make != nullptr) names.emplace_back(entry.name);
-  }
-  return names;
-}
-INSTANTIATE_TEST_SUITE_P(Registry, ResumeTest, testing::ValuesIn(method_names()),
-                         [](const auto& test) { return test.param; });
-
-// The leak test: what a training may not see is replaced by noise, and nothing may change.
-class LeakTest : public testing::TestWithParam<std::string> {};
-
-Supervision supervision_of(const std::string& method) { return find_method(method).traits.supervision; }
-
-// What full supervision may not see.
-void replace_labels_outside_training(const TinyCase& c, std::vector<std::uint8_t>& label) {
-  RandomStream random(99, c.case_id);
-  if (c.subset == Subset::train) return;
-  for (std::uint8_t& value : label) value = static_cast<std::uint8_t>(random.below(kOrgans + 1));
-}
-
-// What partial supervision may not see.
-void replace_hidden_labels(const TinyCase& c, std::vector<std::uint8_t>& label) {
-  const auto organs = tiny_tasks()[static_cast<std::size_t>(c.task)].organs;
-  RandomStream random(99, c.case_id);
-  for (std::uint8_t& value : label) {
-    const bool seen =
-        c.subset == Subset::train && std::find(organs.begin(), organs.end(), value) != organs.end();
-    if (seen) continue;
-    do {
-      value = static_cast<std::uint8_t>(random.below(kOrgans + 1));
-    } while (c.subset == Subset::train && std::find(organs.begin(), organs.end(), value) != organs.end());
-  }
-}
-
-std::string weights_after_steps(const RunRecord& record, const PreparedDataset& data,
-                                std::int64_t steps = 4) {
-  const auto method = make(record);
-  const TemporaryFolder run;
-  const TrainingSource source(data, record.preset.sampler, record.seed, supervision_of(record.method),
-                              run.path());
-  method->begin_training(source);
-  const auto parts = method->parts();
-  for (std::size_t p = 0; p < parts.size(); ++p) {
-    const PatchSampler sampler(data, record.preset.sampler, record.seed, parts[p].tasks, parts[p].name,
-                               supervision_of(record.method));
-    for (std::int64_t i = 0; i < steps; ++i) {
-      // In the last epoch, so that every ramp is up.
-      (void)method->train_step(sampler.batch(i),
-                               {static_cast<std::int64_t>(p), i, record.preset.schedule.epochs - 1,
-                                record.preset.schedule.epochs});
-    }
-  }
-  return state_sha256(*method);
-}
-
-TEST_P(LeakTest, WeightsAreEqualWhenAllHiddenLabelsAreNoise) {
-  pin_arithmetic(1);
-  const TemporaryFolder folder;
-  const PreparedDataset data = tiny_dataset(folder.path() / "a");
-  const bool is_full = supervision_of(GetParam()) == Supervision::full;
-  const PreparedDataset noisy = tiny_dataset(
-      folder.path() / "b", {18, 20, 22}, is_full ? replace_labels_outside_training : replace_hidden_labels);
-  const char* changed = is_full ? "amos_0004" : "amos_0001";
-  const auto before = data.at(changed).label();
-  const auto after = noisy.at(changed).label();
-  ASSERT_FALSE(std::equal(before.begin(), before.end(), after.begin()));
-  EXPECT_EQ(data.atlas.probability, noisy.atlas.probability);
-  const RunRecord record = tiny_record(GetParam());
-  EXPECT_EQ(weights_after_steps(record, data), weights_after_steps(record, noisy));
-}
-
-TEST_P(LeakTest, WeightsShowHiddenLabelsOfTrainingCasesOnlyIfThatIsDeclared) {
-  pin_arithmetic(1);
-  const TemporaryFolder folder;
-  const PreparedDataset data = tiny_dataset(folder.path() / "a");
-  const PreparedDataset noisy = tiny_dataset(folder.path() / "b", {18, 20, 22}, replace_hidden_labels);
-  const RunRecord record = tiny_record(GetParam());
-  const bool differ = weights_after_steps(record, data) != weights_after_steps(record, noisy);
-  EXPECT_EQ(differ, supervision_of(GetParam()) == Supervision::full);
-}
-
-TEST_P(LeakTest, WeightsChangeWhenAVisibleLabelChanges) {
-  pin_arithmetic(1);
-  const TemporaryFolder folder;
-  const PreparedDataset data = tiny_dataset(folder.path() / "a");
-  const PreparedDataset other = tiny_dataset(folder.path() / "b", {18, 20, 22},
-                                             [](const TinyCase& c, std::vector<std::uint8_t>& label) {
-                                               if (c.task != 0) return;
-                                               for (std::uint8_t& value : label)
-                                                 value = value == 6 ? 0 : value;
-                                             });
-  const RunRecord record = tiny_record(GetParam());
-  EXPECT_NE(weights_after_steps(record, data), weights_after_steps(record, other));
-}
-// Writes down whether any batch that the trainer hands out holds more than the case's task labels.
-class Spy final : public Method {
- public:
-  void begin_training(const TrainingData& data) override {
-    for (std::int64_t task = 0; task < 3; ++task) {
-      look(data.crop("spy", task, 0));
-      for (const std::string& id : data.case_ids(task)) look(data.volume(id));
-    }
-  }
-  StepReport train_step(const Batch& batch, const StepContext&) override {
-    for (std::int64_t b = 0; b < batch.label.size(0); ++b) {
-      const Task task = tiny_tasks()[static_cast<std::size_t>(batch.task[static_cast<std::size_t>(b)])];
-      for (std::int64_t c = 1; c <= kOrgans; ++c) {
-        if (std::find(task.organs.begin(), task.organs.end(), c) != task.organs.end()) continue;
-        hidden_labels = hidden_labels || batch.label[b].eq(c).any().item<bool>();
-        hidden_flags = hidden_flags || batch.labelled[b][c - 1].item<bool>();
-      }
-    }
-    full_batches = full_batches || batch.supervision == Supervision::full;
-    return {{"loss", at::scalar_tensor(1.0)}};
-  }
-  at::Tensor predict(const at::Tensor& patch, Modality) override {
-    return at::full({patch.size(0), 1 + kOrgans, patch.size(2), patch.size(3), patch.size(4)}, 1.0 / 14.0);
-  }
-  void visit_state(StateVisitor& visitor) override { visitor.counter("steps", steps_); }
-  bool hidden_labels = false, hidden_flags = false, full_batches = false;
-  bool hidden_in_images = false;  // of begin_training
-
- private:
-  void look(const TrainingImage& image) {
-    const auto organs = tiny_tasks()[static_cast<std::size_t>(image.task)].organs;
-    for (std::int64_t c = 1; c <= kOrgans; ++c) {
-      if (std::find(organs.begin(), organs.end(), c) != organs.end()) continue;
-      hidden_in_images =
-          hidden_in_images || image.label.eq(c).any().item<bool>() || image.labelled[c - 1].item<bool>();
-    }
-  }
-  std::int64_t steps_ = 0;
-};
-
-// From the registry's declaration through the trainer to the batch: no other way decides what is seen.
-TEST_P(LeakTest, TheTrainerHandsHiddenLabelsOnlyToAMethodThatIsDeclaredToSeeThem) {
-  const TemporaryFolder folder;
-  const PreparedDataset data = tiny_dataset(folder.path() / "cache", {16, 16, 18});
-  Spy spy;
-  (void)train(spy, {tiny_record(GetParam()), data, folder.path() / "run"}, *make_silent_progress());
-  const bool declared = supervision_of(GetParam()) == Supervision::full;
-  EXPECT_EQ(spy.hidden_labels, declared);
-  EXPECT_EQ(spy.hidden_flags, declared);
-  EXPECT_EQ(spy.full_batches, declared);
-  EXPECT_EQ(spy.hidden_in_images, declared);
-}
-
-INSTANTIATE_TEST_SUITE_P(Registry, LeakTest, testing::ValuesIn(method_names()),
-                         [](const auto& test) { return test.param; });
 
 // Parts as another method's, no training: counts how many patches of each case the trainer hands out.
 class Counting final : public Method {
@@ -273,8 +49,8 @@ TEST(Single, Fidelity3PatchesOfEachCaseEqualThoseOfOtherMethods) {
   const TemporaryFolder folder;
   const PreparedDataset data = tiny_dataset(folder.path() / "cache", {16, 16, 18});
   const RunRecord record = tiny_record("single");
-  Counting single(make(record)->parts());
-  Counting other(make(tiny_record("mh_net"))->parts());
+  Counting single(make_tiny(record)->parts());
+  Counting other(make_tiny(tiny_record("mh_net"))->parts());
   ASSERT_EQ(single.parts().size(), 3U);
   ASSERT_EQ(other.parts().size(), 1U);
   const auto all = train(single, {record, data, folder.path() / "a"}, *make_silent_progress());
@@ -457,22 +233,6 @@ TEST(Trainer, TheWeightsAtTheEndOfSuchAPartAreWhatCounts) {
   EXPECT_EQ(method.weight(), 8);
 }
 
-// Images of validation and test cases are exchanged for others.
-TEST(DarUnet, Fidelity10NoValidationOrTestSliceEntersStageOneOrATranslation) {
-  pin_arithmetic(1);
-  const TemporaryFolder folder;
-  const PreparedDataset data = tiny_dataset(folder.path());
-  PreparedDataset other = data;
-  for (const SplitCase& c : data.split.cases) {
-    if (c.subset != Subset::train) other.cases.insert_or_assign(c.case_id, data.at("amos_0507"));
-  }
-  const RunRecord record = tiny_record("dar_unet");
-  EXPECT_EQ(weights_after_steps(record, data), weights_after_steps(record, other));
-  PreparedDataset changed = data;  // and the weights do see training images
-  changed.cases.insert_or_assign("amos_0508", data.at("amos_0507"));
-  EXPECT_NE(weights_after_steps(record, data), weights_after_steps(record, changed));
-}
-
 // A method whose loss breaks, to see what the trainer says.
 class Breaking final : public Method {
  public:
@@ -558,7 +318,7 @@ TEST(Trainer, RefusesADamagedCheckpointAndSaysWhatToDo) {
   const PreparedDataset data = tiny_dataset(folder.path() / "cache", {16, 16, 18});
   const RunRecord record = tiny_record("proposed", {{"aprn", false}, {"aman", false}, {"micpam", false}});
   write_file_atomically(folder.path() / "run" / "checkpoint.safetensors", "not a checkpoint");
-  const auto method = make(record);
+  const auto method = make_tiny(record);
   EXPECT_THROW(train(*method, {record, data, folder.path() / "run"}, *make_silent_progress()), DataError);
 }
 
