@@ -8,6 +8,7 @@
 #include "experiments/registry.h"
 #include "experiments/training_source.h"
 #include "methods/checkpoint.h"
+#include "methods/state.h"
 #include "tests/core/temporary_folder.h"
 #include "tests/experiments/tiny_record.h"
 
