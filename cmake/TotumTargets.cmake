@@ -42,6 +42,8 @@ function(totum_test name)
     set(ARG_LABELS unit)
   endif()
   target_compile_definitions(${name} PRIVATE TOTUM_SOURCE_DIR="${CMAKE_SOURCE_DIR}")
+  # What tests call is optimised in its library; their own code compiles a fifth faster so (-O0: no precompiled header).
+  target_compile_options(${name} PRIVATE $<$<CONFIG:Release>:-O1>)
   add_test(NAME ${name} COMMAND ${name})
   set_tests_properties(${name} PROPERTIES LABELS "${ARG_LABELS}")
   if(ARG_TORCH) # two threads that don't spin, so that tests side by side don't starve one another
