@@ -24,6 +24,8 @@ add_library(totum_torch INTERFACE)
 add_library(totum::torch ALIAS totum_torch)
 # libstdc++ before LibTorch: the wheel's libtorch.so exports a std::filesystem of its own, which crashes in remove_all.
 target_link_libraries(totum_torch INTERFACE stdc++)
+# LibTorch is a release build, and some of its classes have more members without NDEBUG (at::RecordFunction).
+target_compile_definitions(totum_torch INTERFACE $<$<CONFIG:Debug>:NDEBUG>)
 if(TOTUM_CUDA)
   if(NOT DEFINED TORCH_CUDA_ARCH_LIST)
     set(TORCH_CUDA_ARCH_LIST "8.0 9.0+PTX") # before find_package: its probe fails with CMake 3.25 and CUDA 13

@@ -151,7 +151,8 @@ TEST(HyperParameters, AreStatedForEveryPresetAndTable) {
   for (const std::string& name : table_names()) {
     for (const TableEntry& entry : read_table_spec(table_file(name)).entries) {
       RunRecord record = tiny_record(entry.method, entry.options);
-      for (const json& item : hyper_parameters(record, table).at("options"))
+      const json found = hyper_parameters(record, table);  // outlives the loop over a part of it
+      for (const json& item : found.at("options"))
         EXPECT_NE(item.at("origin"), "not stated") << name << " " << entry.id << " " << item;
     }
   }
