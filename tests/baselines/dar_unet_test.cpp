@@ -139,6 +139,31 @@ TEST(DarUnet, Fidelity5LabelsOfTranslatedVolumesAreThoseOfTheirSource) {
   EXPECT_NEAR(reported(report, "loss"), loss, 1e-4 * loss);
 }
 
+// Training's pieces have 48 pixels, the slices 32: with 8 pixels of air on each side, in the style of one of
+// the target's slices, padded alike.
+TEST(DarTranslation, TranslatesSlicesAsLargeAsTrainingsPieces) {
+  const torch::NoGradGuard no_grad;
+  const SmallTrainingData data;
+  AxialSlices slices(data, small_setup().tasks);
+  SliceTranslator translator = TranslatorTraining(small_translator(), 1, c10::kCPU).averaged();
+  VolumeTranslation translation(translator, slices, data, {1, 1, 48});
+  const at::Tensor got = translation.volume("0_0", Modality::mr, 0).translator_output();
+  const auto framed = [](const at::Tensor& x) {
+    return at::constant_pad_nd(x, {8, 8, 8, 8}, -1).unsqueeze(1);
+  };
+  const at::Tensor content = translator->content(framed(slices.scaled("0_0", Modality::ct, 0, 32)));
+  double nearest = 2;
+  for (const std::string& id : slices.case_ids(Modality::mr)) {
+    for (std::int64_t z = 0; z < 32; ++z) {
+      const at::Tensor style = translator->style(framed(slices.scaled(id, Modality::mr, z, 1)), true);
+      const at::Tensor y = translator->decode(content, style.expand({32, -1})).squeeze(1);
+      const at::Tensor inside = y.slice(1, 8, 40).slice(2, 8, 40);
+      nearest = std::min(nearest, (inside - got).abs().max().item<double>());
+    }
+  }
+  EXPECT_LT(nearest, 5e-5);  // half a level of the stored volume is 1.5e-5
+}
+
 TEST(DarUnet, Fidelity6StylesAreSixClustersByDefault) {
   const MethodSetup setup = small_setup();
   EXPECT_EQ(read_dar_unet_options(setup, JsonReader(nlohmann::json::object(), "options")).styles, 6);
