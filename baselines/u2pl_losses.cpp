@@ -119,8 +119,13 @@ at::Tensor contrastive_loss(const at::Tensor& student, const at::Tensor& teacher
     const auto organ = static_cast<std::int64_t>(c);
     if (anchors.count[c] == 0 || bank.size(organ) == 0) continue;
     const at::Tensor place = draw(key, "u2pl/anchors", c, settings.queries, anchors.count[c]);
-    const at::Tensor voxel = anchors.voxel.index_select(0, (place + anchors.begin[c]).to(student.device()));
-    const at::Tensor anchor = unit_vectors(student.index_select(0, voxel)).unsqueeze(2);  // [Q,width,1]
+    // A voxel may be drawn more than once: taken once and repeated by a product with zeros and ones, whose
+    // gradient adds in one order on a GPU too.
+    const auto [distinct, which] = at::_unique(place + anchors.begin[c], true, /*return_inverse=*/true);
+    const at::Tensor voxel = anchors.voxel.index_select(0, distinct.to(student.device()));
+    const at::Tensor repeat = at::one_hot(which, distinct.size(0)).to(student.options());  // [Q,distinct]
+    const at::Tensor anchor =
+        repeat.matmul(unit_vectors(student.index_select(0, voxel))).unsqueeze(2);  // [Q,width,1]
     const at::Tensor drawn =
         draw(key, "u2pl/negatives", c, settings.queries * settings.negatives, bank.size(organ));
     const at::Tensor negative = bank.vectors(organ)

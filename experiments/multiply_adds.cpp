@@ -83,6 +83,12 @@ std::int64_t backward(Arguments in) {
   return gradients * convolution(in[2].toTensor(), moving.numel());
 }
 
+// totum::convolution_weight_gradient(input, grad_output, kernel): ours, of cubic kernels on a GPU
+std::int64_t weight_gradient(Arguments in) {
+  const std::int64_t kernel = in[2].toInt();
+  return in[1].toTensor().numel() * in[0].toTensor().size(1) * kernel * kernel * kernel;
+}
+
 // Of matrices [n,m] or batches of them, and of what they are multiplied by, a matrix or a vector.
 std::int64_t product(const at::Tensor& a, const at::Tensor& b) {
   return a.numel() * (b.dim() < 2 ? 1 : b.size(-1));
@@ -93,6 +99,7 @@ std::int64_t multiply_adds_of(std::string_view name, Arguments in) {
   if (name == "aten::convolution") return forward(in);
   if (name == "aten::mkldnn_convolution") return onednn_forward(in);
   if (name == "aten::convolution_backward") return backward(in);
+  if (name == "totum::convolution_weight_gradient") return weight_gradient(in);
   if (name == "aten::mm" || name == "aten::bmm" || name == "aten::mv" || name == "aten::dot")
     return product(in[0].toTensor(), in[1].toTensor());
   if (name == "aten::addmm" || name == "aten::addmm_" || name == "aten::baddbmm" || name == "aten::addmv")

@@ -238,11 +238,9 @@ std::vector<PlannedRun> plan_runs(const Preset& preset, const std::vector<Planne
   common.phantom_data = described.is_phantom;
   common.notes = described.notes;
   common.obstacles = described.obstacles;
-  if (device.starts_with("cuda")) {
+  if (device.starts_with("cuda") && !preset.deterministic) {
     common.notes.emplace_back(
-        "trained on a GPU, where the gradient of trilinear upsampling is not deterministic: a repetition "
-        "differs "
-        "in the last digits");
+        "trained on a GPU without deterministic convolutions: a repetition differs in the last digits");
   }
   std::vector<PlannedRun> plan;
   std::vector<std::string> faults;

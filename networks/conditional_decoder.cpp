@@ -58,7 +58,7 @@ at::Tensor ConditionalDecoderImpl::forward(const UNetLevels& levels, const at::T
     const at::Tensor& skip = levels[3 - level];
     y = blocks_[level](upsample_to(y, skip.sizes().slice(2)) + skip, condition);
   }
-  return upsample_to(head_conv_(head_norm_(y).relu_()), size);
+  return upsample_to(convolve_points(head_conv_, head_norm_(y).relu_()), size);
 }
 
 }  // namespace totum

@@ -3,11 +3,14 @@
 #include <algorithm>
 #include <string>
 
+#include "kernels/convolution.h"
+
 namespace totum {
 
 namespace {
 
 constexpr std::int64_t kMostLayers = 6;
+constexpr std::int64_t kKernel = 4, kStride = 2, kPadding = 1;
 constexpr double kNegativeSlope = 0.2;
 
 // Channels behind layer number `layer` (from 0): base, 2, 4, 8, 8, 8 times base.
@@ -33,9 +36,9 @@ DiscriminatorImpl::DiscriminatorImpl(std::int64_t base, std::int64_t layers) : h
   std::int64_t in = 2;
   for (std::int64_t layer = 0; layer < layers; ++layer) {
     const std::int64_t out = channels_after(layer, base);
-    convolutions_.push_back(
-        register_module("conv" + std::to_string(layer),
-                        torch::nn::Conv3d(torch::nn::Conv3dOptions(in, out, 4).stride(2).padding(1))));
+    convolutions_.push_back(register_module(
+        "conv" + std::to_string(layer),
+        torch::nn::Conv3d(torch::nn::Conv3dOptions(in, out, kKernel).stride(kStride).padding(kPadding))));
     in = out;
   }
   head_ = register_module("head", torch::nn::Linear(in, 2));
@@ -45,7 +48,10 @@ at::Tensor DiscriminatorImpl::forward(const at::Tensor& x) {
   TORCH_CHECK(x.dim() == 5 && x.size(1) == 2, "the discriminator's input has shape ", x.sizes(),
               "; must be [K,2,D,H,W]");
   at::Tensor y = x;
-  for (auto& convolution : convolutions_) y = at::leaky_relu(convolution(y), kNegativeSlope);
+  for (const auto& convolution : convolutions_) {
+    y = convolution_3d(y, convolution->weight, convolution->bias, kStride, kPadding);
+    y = at::leaky_relu(y, kNegativeSlope);
+  }
   return head_(y.mean({2, 3, 4}));
 }
 

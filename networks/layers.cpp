@@ -2,6 +2,7 @@
 
 #include <cmath>
 
+#include "kernels/convolution.h"
 #include "kernels/trilinear.h"
 
 namespace totum {
@@ -20,9 +21,9 @@ bool is_lone_small_image(const at::Tensor& x) {
 at::Tensor convolve(const at::Tensor& x, const at::Tensor& weight, const at::Tensor& bias,
                     std::int64_t stride) {
   const std::int64_t padding = weight.size(-1) / 2;
+  if (!is_lone_small_image(x)) return convolution_3d(x, weight, bias, stride, padding);
   const std::vector<std::int64_t> strides(3, stride);
   const std::vector<std::int64_t> paddings(3, padding);
-  if (!is_lone_small_image(x)) return at::conv3d(x, weight, bias, strides, paddings);
   if (!at::GradMode::is_enabled()) {
     return at::mkldnn_convolution(x, weight, bias, paddings, strides, {1, 1, 1}, 1);
   }
@@ -65,6 +66,10 @@ at::Tensor ResidualBlockImpl::forward(const at::Tensor& x) {
   const at::Tensor residual = conv2_(norm2_(inner).relu_());
   if (shortcut_conv_.is_empty()) return residual + x;
   return residual + shortcut_conv_(shortcut_norm_(x).relu_());
+}
+
+at::Tensor convolve_points(const torch::nn::Conv3d& module, const at::Tensor& x) {
+  return convolution_3d(x, module->weight, module->bias, 1, 0);
 }
 
 at::Tensor upsample_to(const at::Tensor& x, at::IntArrayRef size) {

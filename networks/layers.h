@@ -12,7 +12,8 @@ namespace totum {
 at::Tensor standardise_weight(const at::Tensor& weight);
 
 /// Convolution of x [B,I,D,H,W] with weight [O,I,k,k,k], k odd, and bias [O] or {}; padding keeps the size at
-/// stride 1. The same as at::conv3d, by the fastest way that a CPU has for a lone small image.
+/// stride 1. The same as at::conv3d, by the fastest way that a CPU has for a lone small image
+/// and a GPU for gradients.
 at::Tensor convolve(const at::Tensor& x, const at::Tensor& weight, const at::Tensor& bias,
                     std::int64_t stride);
 
@@ -50,6 +51,9 @@ class ResidualBlockImpl final : public torch::nn::Module {
   StandardisedConv shortcut_conv_{nullptr};
 };
 TORCH_MODULE(ResidualBlock);
+
+/// A module's 1x1x1 convolution of x, by convolution_3d.
+at::Tensor convolve_points(const torch::nn::Conv3d& module, const at::Tensor& x);
 
 /// Trilinear, align_corners = false, to `size` (D,H,W).
 at::Tensor upsample_to(const at::Tensor& x, at::IntArrayRef size);

@@ -103,7 +103,7 @@ UNetOutput UNetDecoderImpl::forward(const UNetLevels& levels, at::IntArrayRef si
     y = blocks_[level](upsample_to(y, skip.sizes().slice(2)) + skip);
     if (level < 3) output.features[level] = y;
   }
-  output.logits = upsample_to(head_conv_(head_norm_(y).relu_()), size);
+  output.logits = upsample_to(convolve_points(head_conv_, head_norm_(y).relu_()), size);
   return output;
 }
 

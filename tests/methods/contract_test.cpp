@@ -10,91 +10,13 @@
 #include "methods/checkpoint.h"
 #include "methods/state.h"
 #include "tests/core/temporary_folder.h"
+#include "tests/methods/method_variants.h"
 #include "tests/methods/small_setup.h"
 
 namespace totum {
 namespace {
 
 using nlohmann::json;
-
-struct Variant {
-  std::string method;
-  std::string name;  // of the option set
-  json options;
-};
-
-// Small networks, and every loss with its full weight from the first step.
-json small_proposed(bool aman, bool aprn, bool micpam) {
-  return {{"aman", aman},
-          {"aprn", aprn},
-          {"micpam", micpam},
-          {"aprn_network", {{"base", 8}}},
-          {"aman_network", {{"base", 4}}},
-          {"pseudo", {{"confidence", 0.0}}},  // an untrained refiner is confident of no voxel
-          {"ramp", {{"from", 0.0}, {"to", 0.0}}}};
-}
-
-json published_code() {
-  json options = small_proposed(true, true, true);
-  options.update(
-      {{"order", "joint"},
-       {"seg", {{"dice", "fourteenth"}}},
-       {"aprn_network", {{"base", 8}, {"mask", "shared"}, {"schedule", "constant"}, {"reduction", "sum"}}},
-       {"adv", {{"weight", 0.001}, {"optimizer", "fresh-adam"}}},
-       {"proto", {{"map", "sigmoid"}, {"update", "image"}}}});
-  return options;
-}
-
-json rarer_options() {
-  json options = small_proposed(true, true, true);
-  options.update({{"aprn_network", {{"base", 8}, {"copies", 1}, {"by_image", true}}},
-                  {"adv", {{"reduction", "sum"}}},
-                  {"proto", {{"map", "softmax"}}},
-                  {"pseudo", {{"target", "hard"}, {"confidence", 0.0}}},
-                  {"seg", {{"ce", "marginal"}}}});
-  return options;
-}
-
-json small_dar_unet() { return {{"styles", 2}, {"slice", 32}, {"translator", {{"width", 4}, {"batch", 1}}}}; }
-
-std::vector<Variant> variants() {
-  std::vector<Variant> all;
-  for (const MethodEntry& entry : all_methods()) {
-    if (entry.make == nullptr) continue;
-    if (entry.name == "dar_unet") {
-      all.push_back({"dar_unet", "small", small_dar_unet()});
-      continue;
-    }
-    if (entry.name != "proposed") {
-      all.push_back({std::string(entry.name), "defaults", json::object()});
-      if (entry.name == "pcl") {  // no ramp, every right guess remembered, two views
-        all.push_back({"pcl", "all_terms", {{"ramp", 0.0}, {"confidence", 0.0}, {"views", 2}}});
-      }
-      if (entry.name == "u2pl") {  // an untrained network is unsure of every voxel
-        all.push_back({"u2pl", "with_anchors", {{"anchor_probability", 0.0}, {"bank", 100}}});
-      }
-      if (entry.name == "uniseg") {
-        all.push_back({"uniseg", "task_slices", {{"output", "task-slices"}, {"prompt", "image"}}});
-      }
-      if (entry.name ==
-          "pann") {  // every term from the first step, another labeller within the suite's steps
-        all.push_back({"pann", "from_the_start", {{"stages", {0.0, 0.2, 0.3}}, {"prior_crops", 2}}});
-      }
-      continue;
-    }
-    all.push_back({"proposed", "a", small_proposed(false, false, false)});
-    all.push_back({"proposed", "b", small_proposed(true, false, false)});
-    all.push_back({"proposed", "c", small_proposed(false, true, false)});
-    all.push_back({"proposed", "d", small_proposed(false, false, true)});
-    all.push_back({"proposed", "e", small_proposed(true, true, false)});
-    all.push_back({"proposed", "f", small_proposed(false, true, true)});
-    all.push_back({"proposed", "g", small_proposed(true, false, true)});
-    all.push_back({"proposed", "full", small_proposed(true, true, true)});
-    all.push_back({"proposed", "published_code", published_code()});
-    all.push_back({"proposed", "rarer_options", rarer_options()});
-  }
-  return all;
-}
 
 class Contract : public testing::TestWithParam<Variant> {
  protected:
@@ -111,11 +33,11 @@ class Contract : public testing::TestWithParam<Variant> {
   }
   // One step of every part, from iteration `first` on.
   static void train(Method& method, std::int64_t first, std::int64_t steps) {
-    const auto parts = method.parts();
+    const auto parts = static_cast<std::int64_t>(method.parts().size());
     for (std::int64_t i = first; i < first + steps; ++i) {
-      for (std::size_t part = 0; part < parts.size(); ++part) {
-        const Batch batch = batch_of(tasks_of(parts[part]), static_cast<std::uint64_t>(100 * i) + part);
-        method.train_step(batch, {static_cast<std::int64_t>(part), i, i, 10});
+      for (std::int64_t part = 0; part < parts; ++part) {
+        const Batch batch = batch_for(method, GetParam(), part, static_cast<std::uint64_t>(100 * i + part));
+        method.train_step(batch, {part, i, i, 10});
       }
     }
   }

@@ -4,20 +4,40 @@
 #include <gtest/gtest.h>
 #include <torch/torch.h>
 
+#include "experiments/multiply_adds.h"
 #include "experiments/registry.h"
 #include "experiments/run_worker.h"
+#include "kernels/convolution.h"
+#include "methods/state.h"
+#include "tests/methods/method_variants.h"
 #include "tests/methods/small_setup.h"
 
 namespace totum {
 namespace {
 
-class OnGpu : public testing::TestWithParam<std::string> {};
+class OnGpu : public testing::TestWithParam<Variant> {
+ protected:
+  void SetUp() override {
+    ASSERT_TRUE(torch::cuda::is_available()) << "this test needs a GPU and a CUDA build";
+    pin_arithmetic(2);
+  }
+  [[nodiscard]] std::unique_ptr<Method> make_on(const c10::Device& device) const {
+    MethodSetup setup = small_setup();
+    setup.device = device;
+    auto method = find_method(GetParam().method).make(setup, JsonReader(GetParam().options, "options"));
+    method->begin_training(training_data_);
+    return method;
+  }
+  const SmallTrainingData training_data_{find_method(GetParam().method).traits.supervision};
+};
 
-Batch moved(Batch batch, const c10::Device& device) {
-  batch.image = batch.image.to(device);
-  batch.label = batch.label.to(device);
-  batch.labelled = batch.labelled.to(device);
-  batch.atlas = batch.atlas.to(device);
+const c10::Device kGpu(c10::kCUDA, 0);
+
+Batch on_gpu(Batch batch) {
+  batch.image = batch.image.to(kGpu);
+  batch.label = batch.label.to(kGpu);
+  batch.labelled = batch.labelled.to(kGpu);
+  batch.atlas = batch.atlas.to(kGpu);
   return batch;
 }
 
@@ -25,65 +45,64 @@ Batch moved(Batch batch, const c10::Device& device) {
 // the first step; Adam's first step divides by |g|, so a weight whose gradient is nearly 0 may move either
 // way: 1e-2 after it.
 TEST_P(OnGpu, ComputesWhatTheCpuComputes) {
-  ASSERT_TRUE(torch::cuda::is_available()) << "this test needs a GPU and a CUDA build";
-  pin_arithmetic(2);
-  MethodSetup setup = small_setup();
-  const MethodEntry& entry = find_method(GetParam());
-  const auto on_cpu = entry.make(setup, JsonReader(nlohmann::json::object(), "options"));
-  setup.device = c10::Device(c10::kCUDA, 0);
-  const auto on_gpu = entry.make(setup, JsonReader(nlohmann::json::object(), "options"));
-  const SmallTrainingData training_data(entry.traits.supervision);
-  on_cpu->begin_training(training_data);
-  on_gpu->begin_training(training_data);
-  const Batch batch = small_batch(setup, tasks_of(on_cpu->parts()[0]), 7, entry.traits.supervision);
-  const Batch gpu_batch = moved(batch, setup.device);
+  const auto cpu = make_on(c10::kCPU);
+  const auto gpu = make_on(kGpu);
+  const at::Tensor image = batch_for(*cpu, GetParam(), 0, 7).image;
   const auto differs = [&] {
-    const at::Tensor cpu = on_cpu->predict(batch.image, Modality::ct);
-    return (on_gpu->predict(gpu_batch.image, Modality::ct).cpu() - cpu).abs().max().item<double>();
+    const at::Tensor expected = cpu->predict(image, Modality::ct);
+    return (gpu->predict(image.to(kGpu), Modality::ct).cpu() - expected).abs().max().item<double>();
   };
   EXPECT_LE(differs(), 1e-4);
-  const StepReport cpu = on_cpu->train_step(batch, {0, 0, 5, 10});
-  const StepReport gpu = on_gpu->train_step(gpu_batch, {0, 0, 5, 10});
-  ASSERT_EQ(cpu.size(), gpu.size());
-  for (std::size_t i = 0; i < cpu.size(); ++i) {
-    EXPECT_EQ(cpu[i].first, gpu[i].first);
-    const double expected = cpu[i].second.item<double>();
-    EXPECT_NEAR(gpu[i].second.item<double>(), expected, 1e-2 * std::max(1.0, std::abs(expected)))
-        << cpu[i].first;
+  for (std::int64_t part = 0; part < static_cast<std::int64_t>(cpu->parts().size()); ++part) {
+    const Batch batch = batch_for(*cpu, GetParam(), part, 7);
+    const StepReport expected = cpu->train_step(batch, {part, 0, 5, 10});
+    const StepReport found = gpu->train_step(on_gpu(batch), {part, 0, 5, 10});
+    ASSERT_EQ(found.size(), expected.size());
+    for (std::size_t i = 0; i < expected.size(); ++i) {
+      EXPECT_EQ(found[i].first, expected[i].first);
+      const double value = expected[i].second.item<double>();
+      EXPECT_NEAR(found[i].second.item<double>(), value, 1e-2 * std::max(1.0, std::abs(value)))
+          << expected[i].first << " of part " << part;
+    }
   }
   EXPECT_LE(differs(), 1e-2);
 }
 
-// What a run promises on a CPU, on a GPU too: three steps from one seed end with the same weights.
+// What a run promises on a CPU, on a GPU too: three steps of every part from one seed end in the same state.
 TEST_P(OnGpu, TwiceGivesTheSameBytes) {
-  ASSERT_TRUE(torch::cuda::is_available()) << "this test needs a GPU and a CUDA build";
-  pin_arithmetic(2);
-  MethodSetup setup = small_setup();
-  setup.device = c10::Device(c10::kCUDA, 0);
-  const MethodEntry& entry = find_method(GetParam());
-  const SmallTrainingData training_data(entry.traits.supervision);
-  const auto prediction_after_steps = [&] {
-    const auto method = entry.make(setup, JsonReader(nlohmann::json::object(), "options"));
-    method->begin_training(training_data);
-    const auto tasks = tasks_of(method->parts()[0]);
-    const Batch batch = moved(small_batch(setup, tasks, 7, entry.traits.supervision), setup.device);
-    for (std::int64_t i = 0; i < 3; ++i) method->train_step(batch, {0, i, 5, 10});
-    return method->predict(batch.image, Modality::ct);
+  const auto state_after_steps = [&] {
+    const auto method = make_on(kGpu);
+    for (std::int64_t i = 0; i < 3; ++i) {
+      for (std::int64_t part = 0; part < static_cast<std::int64_t>(method->parts().size()); ++part) {
+        method->train_step(on_gpu(batch_for(*method, GetParam(), part, 7)), {part, i, 5, 10});
+      }
+    }
+    return state_sha256(*method);
   };
-  const at::Tensor first = prediction_after_steps();
-  EXPECT_TRUE(prediction_after_steps().equal(first));
+  const std::string first = state_after_steps();
+  EXPECT_EQ(state_after_steps(), first);
 }
 
-std::vector<std::string> names() {
-  std::vector<std::string> all;
-  for (const MethodEntry& entry : all_methods()) {
-    if (entry.make != nullptr) all.emplace_back(entry.name);
+INSTANTIATE_TEST_SUITE_P(Methods, OnGpu, testing::ValuesIn(variants()),
+                         [](const auto& test) { return test.param.method + "_" + test.param.name; });
+
+// The ledger's work: on a GPU some of it is done by our kernels, which name themselves.
+TEST(CountOnGpu, OfAConvolutionIsTheCpus) {
+  ASSERT_TRUE(torch::cuda::is_available()) << "this test needs a GPU and a CUDA build";
+  struct Shape {
+    std::int64_t kernel, stride, padding;
+  };
+  for (const Shape& shape : {Shape{3, 1, 1}, {3, 2, 1}, {1, 1, 0}, {1, 2, 0}, {4, 2, 1}, {5, 1, 2}}) {
+    const auto work_on = [&](const c10::Device& device) {
+      const at::Tensor x = at::ones({2, 5, 8, 10, 12}, device).requires_grad_();
+      const at::Tensor weight =
+          at::ones({7, 5, shape.kernel, shape.kernel, shape.kernel}, device).requires_grad_();
+      return count_multiply_adds(
+          [&] { convolution_3d(x, weight, {}, shape.stride, shape.padding).sum().backward(); });
+    };
+    EXPECT_EQ(work_on(kGpu), work_on(c10::Device(c10::kCPU))) << shape.kernel;
   }
-  return all;
 }
-
-INSTANTIATE_TEST_SUITE_P(Registry, OnGpu, testing::ValuesIn(names()),
-                         [](const auto& info) { return info.param; });
 
 }  // namespace
 }  // namespace totum

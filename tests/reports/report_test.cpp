@@ -248,9 +248,7 @@ TEST(Report, ANoteAboutAGpuIsNoObstacleToThePaper) {
   const TemporaryFolder folder;
   write_runs_like_the_papers(folder.path(), 8);
   const std::string note =
-      "trained on a GPU, where the gradient of trilinear upsampling is not deterministic: a repetition "
-      "differs "
-      "in the last digits";
+      "trained on a GPU without deterministic convolutions: a repetition differs in the last digits";
   for (const char* id : {"single", "ablation_a", "ablation_c"})
     change_record(folder.path() / id / "seed-0", "/notes", json::array({note}));
   EXPECT_EQ(paper_of_single(folder.path())["verdict"], "inside");
