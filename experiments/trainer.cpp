@@ -71,8 +71,8 @@ Position position_from_json(const nlohmann::json& json, const std::string& file)
   return p;
 }
 
-// Whether a number in the method's tensors is NaN or infinite. All tensors are looked at before the one wait
-// for the device.
+// Whether a number in the method's tensors or in Adam's moments is NaN or infinite. All tensors are looked at
+// before the one wait for the device.
 class FiniteVisitor final : public StateVisitor {
  public:
   void tensor(const std::string& name, at::Tensor& value) override {
@@ -81,7 +81,18 @@ class FiniteVisitor final : public StateVisitor {
     finite_.push_back(value.detach().isfinite().all());
   }
   void counter(const std::string&, std::int64_t&) override {}
-  void optimiser(const std::string&, torch::optim::Optimizer&) override {}
+  // A moment is called as in the checkpoint. One that overflowed leaves the weights finite: Adam divides by
+  // it.
+  void optimiser(const std::string& name, torch::optim::Optimizer& value) override {
+    std::size_t j = 0;
+    for (const auto& group : value.param_groups()) {
+      for (const at::Tensor& parameter : group.params()) {
+        const auto found = value.state().find(parameter.unsafeGetTensorImpl());
+        if (found != value.state().end()) moments(fmt::format("{}#{}", name, j), *found->second);
+        ++j;
+      }
+    }
+  }
   /// The first tensor with such a number; "" if there is none.
   [[nodiscard]] std::string broken() const {
     if (finite_.empty()) return "";
@@ -93,6 +104,12 @@ class FiniteVisitor final : public StateVisitor {
   }
 
  private:
+  void moments(const std::string& name, torch::optim::OptimizerParamState& state) {
+    auto* adam = dynamic_cast<torch::optim::AdamParamState*>(&state);
+    if (adam == nullptr) return;
+    tensor(name + ".exp_avg", adam->exp_avg());
+    tensor(name + ".exp_avg_sq", adam->exp_avg_sq());
+  }
   std::vector<std::string> names_;
   std::vector<at::Tensor> finite_;
 };

@@ -53,7 +53,7 @@ struct TrainingSummary {
 /// one that was not; so does log.jsonl but for the times and memory in it. Throws Interrupted, and RunError
 /// that names the loss if one is no longer finite: at every iteration on the CPU; on a GPU where losses are
 /// logged, at the last iteration and before every validation and checkpoint. A checkpoint moreover holds no
-/// tensor that is not finite.
+/// tensor and no moment of an optimiser that is not finite.
 TrainingSummary train(Method& method, const TrainingJob& job, Progress& progress);
 
 }  // namespace totum

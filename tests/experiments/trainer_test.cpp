@@ -2,6 +2,7 @@
 
 #include <ATen/ATen.h>
 #include <gtest/gtest.h>
+#include <torch/torch.h>
 
 #include <array>
 #include <fstream>
@@ -301,6 +302,58 @@ TEST(Trainer, KeepsNoCheckpointOfAStateThatIsNotFinite) {
   EXPECT_EQ(nlohmann::json::parse(metadata.at("trainer"))["iteration"], 3);
   EXPECT_TRUE(at::equal(kept.weight, at::ones({2, 3})));
   EXPECT_FALSE(std::filesystem::exists(folder.path() / "run" / "best.safetensors"));
+}
+
+// A method of which only a moment of its optimiser breaks: a squared gradient that overflowed. Adam divides
+// by its root, so the weights stay finite.
+class BreakingMoment final : public Method {
+ public:
+  explicit BreakingMoment(bool second) : second_(second) {}
+  StepReport train_step(const Batch&, const StepContext& context) override {
+    adam_.zero_grad();
+    weight_.sum().backward();
+    adam_.step();
+    auto& state =
+        static_cast<torch::optim::AdamParamState&>(*adam_.state().at(weight_.unsafeGetTensorImpl()));
+    if (context.iteration == 5)
+      (second_ ? state.exp_avg_sq() : state.exp_avg()).fill_(std::numeric_limits<float>::infinity());
+    return {{"loss", at::scalar_tensor(1.0)}};
+  }
+  at::Tensor predict(const at::Tensor& patch, Modality) override {
+    return at::full({patch.size(0), 1 + kOrgans, patch.size(2), patch.size(3), patch.size(4)}, 1.0 / 14.0);
+  }
+  void visit_state(StateVisitor& visitor) override {
+    visitor.tensor("head.weight", weight_);
+    visitor.optimiser("adam", adam_);
+  }
+
+ private:
+  bool second_;
+  at::Tensor weight_ = torch::ones({2, 3}, torch::requires_grad());
+  torch::optim::Adam adam_{std::vector<at::Tensor>{weight_}};
+};
+
+TEST(Trainer, KeepsNoCheckpointOfAMomentThatIsNotFinite) {
+  const TemporaryFolder folder;
+  const PreparedDataset data = tiny_dataset(folder.path() / "cache", {16, 16, 18});
+  RunRecord record = tiny_record("proposed");
+  record.preset.schedule.validate_every_epochs = 100;
+  for (const bool second : {false, true}) {
+    const std::string moment = second ? "exp_avg_sq" : "exp_avg";
+    BreakingMoment method(second);
+    try {
+      (void)train(method, {record, data, folder.path() / moment}, *make_silent_progress());
+      FAIL() << "nothing was thrown";
+    } catch (const RunError& error) {
+      EXPECT_NE(
+          std::string(error.what()).find("\"adam#0." + moment + "\" is no longer finite at iteration 5"),
+          std::string::npos)
+          << error.what();
+    }
+    BreakingMoment kept(second);
+    const auto metadata = load_state(kept, folder.path() / moment / "checkpoint.safetensors");
+    EXPECT_EQ(nlohmann::json::parse(metadata.at("trainer"))["iteration"], 3);
+  }
 }
 
 TEST(Trainer, ChoosesNoBestWeightsThatAreNotFinite) {
