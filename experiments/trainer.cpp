@@ -274,6 +274,7 @@ class Trainer {
       after_step(context, report, end, rate);
     }
     if (own_images) {
+      check_state();  // as before a validation: the last update may have spoilt what is kept
       save_best();
     } else if (fs::exists(folder_.best())) {
       load_state(method_, folder_.best(), kWeightsOnly);

@@ -267,7 +267,8 @@ TEST(Trainer, NamesTheLossThatIsNoLongerFinite) {
 // A method whose state breaks while its losses stay finite: an update that divided by zero.
 class BreakingState final : public Method {
  public:
-  explicit BreakingState(std::int64_t breaks_at) : breaks_at_(breaks_at) {}
+  explicit BreakingState(std::int64_t breaks_at, std::vector<TrainingPart> parts = {TrainingPart{}})
+      : breaks_at_(breaks_at), parts_(std::move(parts)) {}
   StepReport train_step(const Batch&, const StepContext& context) override {
     if (context.iteration == breaks_at_) weight.fill_(std::numeric_limits<float>::infinity());
     return {{"loss", at::scalar_tensor(1.0)}};
@@ -276,10 +277,12 @@ class BreakingState final : public Method {
     return at::full({patch.size(0), 1 + kOrgans, patch.size(2), patch.size(3), patch.size(4)}, 1.0 / 14.0);
   }
   void visit_state(StateVisitor& visitor) override { visitor.tensor("head.weight", weight); }
+  [[nodiscard]] std::vector<TrainingPart> parts() const override { return parts_; }
   at::Tensor weight = at::ones({2, 3});
 
  private:
   std::int64_t breaks_at_;
+  std::vector<TrainingPart> parts_;
 };
 
 // The tiny plan saves after every third iteration; iteration 4 breaks, so the checkpoint of the third stays.
@@ -360,6 +363,16 @@ TEST(Trainer, ChoosesNoBestWeightsThatAreNotFinite) {
   const TemporaryFolder folder;
   const PreparedDataset data = tiny_dataset(folder.path() / "cache", {16, 16, 18});
   BreakingState method(0);
+  EXPECT_THROW(train(method, {tiny_record("proposed"), data, folder.path() / "run"}, *make_silent_progress()),
+               RunError);
+  EXPECT_FALSE(std::filesystem::exists(folder.path() / "run" / "best.safetensors"));
+}
+
+// Such a part isn't validated: the weights after its last update, its fourth, are what would be kept.
+TEST(Trainer, KeepsNoWeightsThatAreNotFiniteOfAPartThatDrawsItsOwnImages) {
+  const TemporaryFolder folder;
+  const PreparedDataset data = tiny_dataset(folder.path() / "cache", {16, 16, 18});
+  BreakingState method(3, {{.name = "own", .own_iterations = 4}});
   EXPECT_THROW(train(method, {tiny_record("proposed"), data, folder.path() / "run"}, *make_silent_progress()),
                RunError);
   EXPECT_FALSE(std::filesystem::exists(folder.path() / "run" / "best.safetensors"));
