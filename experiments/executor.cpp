@@ -110,6 +110,20 @@ std::int64_t thousandths(const RunFolder& folder) {
          std::max<std::int64_t>(line.value("total_iterations", std::int64_t{1}), 1);
 }
 
+// A run that was killed between its done.json and the removal of what it trained with is skipped ever after,
+// so here it goes: DAR-UNet's translated volumes are many GB.
+void tidy_done_runs(const std::vector<RunFolder>& folders) {
+  for (const RunFolder& run : folders) {
+    if (state_of(run) != RunState::done) continue;
+    if (!fs::exists(run.checkpoint()) && !fs::exists(run.scratch())) continue;
+    try {
+      const FileLock lock(run.lock());
+      remove_leftovers(run);
+    } catch (const HeldError&) {  // its own process is about to
+    }
+  }
+}
+
 class LocalExecutor {
  public:
   LocalExecutor(const std::vector<RunFolder>& folders, const ExecutorConfig& config, Progress& progress)
@@ -232,6 +246,7 @@ std::int64_t default_jobs(std::int64_t threads, std::int64_t devices) {
 }
 
 void run_locally(const std::vector<RunFolder>& folders, const ExecutorConfig& config, Progress& progress) {
+  tidy_done_runs(folders);
   LocalExecutor(folders, config, progress).run();
 }
 
@@ -265,6 +280,7 @@ fs::path write_slurm_job(const std::vector<RunFolder>& folders, const ExecutorCo
 
 void run_on_slurm(const std::vector<RunFolder>& folders, const ExecutorConfig& config,
                   const fs::path& folder) {
+  tidy_done_runs(folders);
   std::vector<RunFolder> todo;
   std::copy_if(folders.begin(), folders.end(), std::back_inserter(todo),
                [](const RunFolder& run) { return state_of(run) != RunState::done; });

@@ -22,16 +22,16 @@ struct ExecutorConfig {
 std::int64_t default_jobs(std::int64_t threads, std::int64_t devices);
 
 /// Runs `program run FOLDER` for every folder that is not done, `jobs` at once; the output of each goes to
-/// its output.txt. A run that fails does not stop the others (one that was killed gets an error.json that
-/// says so). If this process dies, its workers do. On Ctrl-C the workers stop with a checkpoint and
-/// Interrupted is thrown.
+/// its output.txt. Of one that is done, only what its training left is removed. A run that fails does not
+/// stop the others (one that was killed gets an error.json that says so). If this process dies, its workers
+/// do. On Ctrl-C the workers stop with a checkpoint and Interrupted is thrown.
 void run_locally(const std::vector<RunFolder>& folders, const ExecutorConfig& config, Progress& progress);
 
 /// Writes `folder`/runs.txt and job.sh: a Slurm job array with one task for each run, `jobs` at once.
 std::filesystem::path write_slurm_job(const std::vector<RunFolder>& folders, const ExecutorConfig& config,
                                       const std::filesystem::path& folder);
-/// Writes the job array for the runs that are not done, submits it with `sbatch --wait`, and waits. Throws
-/// RunError if sbatch is missing or refuses.
+/// Does the same through a job array: writes it for the runs that are not done, submits it with `sbatch
+/// --wait`, and waits. Throws RunError if sbatch is missing or refuses.
 void run_on_slurm(const std::vector<RunFolder>& folders, const ExecutorConfig& config,
                   const std::filesystem::path& folder);
 

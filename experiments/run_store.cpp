@@ -71,6 +71,11 @@ void write_json(const fs::path& path, const nlohmann::json& json) {
   write_file_atomically(path, json.dump(2) + "\n");
 }
 
+void remove_leftovers(const RunFolder& folder) {
+  fs::remove(folder.checkpoint());
+  fs::remove_all(folder.scratch());
+}
+
 std::string read_error(const RunFolder& folder) {
   if (!fs::exists(folder.error())) return "";
   const auto json = nlohmann::json::parse(read_file(folder.error()), nullptr, false);

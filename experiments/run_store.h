@@ -41,6 +41,10 @@ RunInputs read_run_inputs(const RunFolder& folder);
 void write_run_inputs(const RunFolder& folder, const RunInputs& inputs);
 void write_json(const std::filesystem::path& path, const nlohmann::json& json);  // atomic, indented
 
+/// Removes the checkpoint and the scratch of a run that is done, which have done their work. The caller holds
+/// the run's lock.
+void remove_leftovers(const RunFolder& folder);
+
 /// The message of error.json; empty if there is none.
 std::string read_error(const RunFolder& folder);
 

@@ -141,8 +141,7 @@ void train_and_evaluate(const OpenRun& run, Progress& progress) {
               {"parameters", training.parameters},
               {"ledger", ledger_of(record, training)},
               {"best_sums", training.best_sums}});
-  fs::remove(folder.checkpoint());  // they have done their work
-  fs::remove_all(folder.scratch());
+  remove_leftovers(folder);
 }
 
 SourceJob source_job(const OpenRun& run) {
@@ -218,8 +217,7 @@ void work_on_run(const RunFolder& folder, Progress& progress) {
     if (fs::is_directory(part)) remove_stale_temporaries(part);
   }
   if (state_of(folder) == RunState::done) {
-    fs::remove(folder.checkpoint());
-    fs::remove_all(folder.scratch());
+    remove_leftovers(folder);
     return;
   }
   fs::remove(folder.error());

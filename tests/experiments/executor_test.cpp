@@ -55,6 +55,39 @@ TEST_F(ExecutorTest, LeavesWhatIsDone) {
   EXPECT_FALSE(fs::exists(folders[0].path / "seen"));
 }
 
+void leave_training_files(const RunFolder& run) {
+  write_file_atomically(run.checkpoint(), "weights");
+  write_file_atomically(run.scratch() / "translated-0" / "volume.safetensors", "voxels");
+}
+
+bool has_training_files(const RunFolder& run) {
+  EXPECT_EQ(fs::exists(run.checkpoint()), fs::exists(run.scratch()));
+  return fs::exists(run.checkpoint());
+}
+
+// As after a kill between done.json and the end of the process. A run that isn't done keeps what it has, and
+// one that another process holds is that process's own to tidy.
+TEST_F(ExecutorTest, RemovesWhatADoneRunTrainedWith) {
+  program("exit 0\n");
+  const auto folders = runs({"done", "open", "held"});
+  for (const RunFolder& run : folders) leave_training_files(run);
+  for (const char* name : {"done", "held"}) write_file_atomically(folder.path() / name / "done.json", "{}");
+  const FileLock held(folders[2].lock());
+  run_locally(folders, config, *make_silent_progress());
+  EXPECT_FALSE(has_training_files(folders[0]));
+  EXPECT_TRUE(has_training_files(folders[1]));
+  EXPECT_TRUE(has_training_files(folders[2]));
+  EXPECT_EQ(state_of(folders[0]), RunState::done);
+}
+
+TEST_F(ExecutorTest, RemovesItBeforeAJobArrayToo) {
+  const auto folders = runs({"a"});
+  leave_training_files(folders[0]);
+  write_file_atomically(folders[0].done(), "{}");
+  run_on_slurm(folders, config, folder.path() / "slurm");  // nothing to submit
+  EXPECT_FALSE(has_training_files(folders[0]));
+}
+
 TEST_F(ExecutorTest, GoesOnWhenARunFailsOrIsKilled) {
   program(
       "case $2 in *fails) echo '{\"error\": \"no luck\"}' > $2/error.json; exit 1;; *killed) kill -9 $$;; "
