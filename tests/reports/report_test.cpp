@@ -310,6 +310,86 @@ TEST(Report, TableTwoComparesWhatItShows) {
   EXPECT_THAT(find(table["values"], "intra", "ablation_a")["interval"], HasSubstr("within each part"));
 }
 
+// Differences of ablation_c to the others, in points of Dice, by patient.
+const std::vector<double> kCtPoints{1, 3, -2, 4, 0, 2, -1, 5, 2, -3, 1, 0};
+const std::vector<double> kMrPoints{2, -1, 3, 0, 4, -2, 1, 1, 5};
+
+json report_of_known_differences(const fs::path& runs) {
+  const auto rule = [](double share) {
+    return [=](std::int64_t number, Modality modality, std::int64_t) {
+      const auto& points = modality == Modality::ct ? kCtPoints : kMrPoints;
+      return std::optional(0.5 + share * 0.01 * points[static_cast<std::size_t>(number - 1)]);
+    };
+  };
+  for (const auto& [id, share] :
+       {std::pair{"single", 0.0}, std::pair{"ablation_a", 0.0}, std::pair{"ablation_c", 1.0}})
+    write_synthetic_run(runs, {id, 0, 12, rule(share), {}, 9});
+  return report_of(runs);
+}
+
+// Eight tests, so a level of .05/8. statsmodels 0.15.0 with sd = numpy.std(points, ddof=1) / 100:
+// TTestPower().solve_power(.01 / sd * sqrt(3 / pi), alpha=.05 / 8, power=.8), rounded up; "now" is
+// .power(.01 / sd * sqrt(3 / pi), 12, .05 / 8); for the interval sd * sqrt(11 / scipy.stats.chi2.ppf(q, 11))
+// of q = .975 and .025 in its place.
+TEST(Report, PowerOfACellEqualsStatsmodels) {
+  const TemporaryFolder folder;
+  const json tests = report_of_known_differences(folder.path())["tables"][0]["tests"];
+  EXPECT_DOUBLE_EQ(tests["power_alpha"], 0.00625);
+  const json power = find(tests["results"], "ct_ct", "single")["power"];
+  EXPECT_NEAR(power["sd"], 0.023741027013091994, 1e-12);
+  EXPECT_NEAR(power["now"], 0.06259051597876308, 1e-9);
+  EXPECT_EQ(power["patients_needed"], 80);                        // 79.23
+  EXPECT_EQ(power["patients_needed95"], json::array({42, 222}));  // 41.65, 221.33
+  EXPECT_EQ(power["patients_needed_alone"], 49);                  // 48.28, at .05
+}
+
+// Two tests of a mean of two cells: SE = sqrt(var(ct) / 12 + var(mr) / 9) / 2 and sd = SE sqrt(21).
+// statsmodels has no such test; the power of n patients is scipy 1.17.1's nct.sf(c, n - 2, d) + nct.cdf(-c, n
+// - 2, d) with c = t.isf(.05 / 4, n - 2) and d = .01 / sd * sqrt(3 / pi * n), and the fewest n with .8 were
+// looked for one by one; the interval as above with 19 degrees of freedom.
+TEST(Report, PowerOfAMeanOfTwoCellsEqualsTheNoncentralT) {
+  const TemporaryFolder folder;
+  const json tests = report_of_known_differences(folder.path())["tables"][1]["tests"];
+  EXPECT_DOUBLE_EQ(tests["power_alpha"], 0.025);
+  const json power = find(tests["results"], "intra", "ablation_a")["power"];
+  EXPECT_NEAR(power["sd"], 0.023547001496183745, 1e-12);
+  EXPECT_NEAR(power["now"], 0.3212422407426392, 1e-9);
+  EXPECT_EQ(power["patients_needed"], 58);
+  EXPECT_EQ(power["patients_needed95"], json::array({35, 121}));
+  EXPECT_EQ(power["patients_needed_alone"], 48);
+}
+
+// `single` beats ablation_a by much in nine patients and loses by little in three: the smallest three of 12
+// ranks, so p = 2 · 14 / 2^12, by Holm thrice. ablation_c is first in every other patient and last in the
+// rest. Rank sums 21, 27 and 24: chi² = 12 / (12 · 3 · 4) (21² + 27² + 24²) - 3 · 12 · 4 = 1.5.
+TEST(Report, NoGroupsDifferWithoutASignificantOmnibusTest) {
+  const TemporaryFolder folder;
+  const auto rule = [](const std::string& id) {
+    return [=](std::int64_t number, Modality, std::int64_t) {
+      const auto n = static_cast<double>(number);
+      if (id == "ablation_a") return std::optional(0.5 + (number <= 9 ? -0.05 - 0.01 * n : 0.01 * (n - 9)));
+      return std::optional(id == "single" ? 0.5 : number % 2 == 0 ? 0.8 : 0.2);
+    };
+  };
+  for (const char* id : {"single", "ablation_a", "ablation_c"})
+    write_synthetic_run(folder.path(), {id, 0, 12, rule(id)});
+  const json ranking = report_of(folder.path())["tables"][0]["rankings"][0];
+  EXPECT_NEAR(ranking["friedman"]["chi_square"], 1.5, 1e-12);
+  EXPECT_FALSE(ranking["friedman"]["significant"]);
+  int significant = 0;
+  for (const json& pair : ranking["pairs"]) {
+    if (!pair["differs"]) continue;
+    ++significant;
+    EXPECT_EQ(pair["better"], "single");
+    EXPECT_EQ(pair["other"], "ablation_a");
+    EXPECT_DOUBLE_EQ(pair["p_adjusted"], 3 * 28.0 / 4096);
+  }
+  EXPECT_EQ(significant, 1);
+  const json all_alike = json::parse(R"([["single", "ablation_c", "ablation_a"]])");
+  EXPECT_EQ(ranking["groups"]["wilcoxon-holm"], all_alike);
+  EXPECT_EQ(ranking["groups"]["nemenyi"], all_alike);
+}
+
 // Holm by hand, two tests: the smaller p twice, the larger one not less than that.
 TEST(Report, CorrectsEquivalenceOverTheSameFamily) {
   const TemporaryFolder folder;
