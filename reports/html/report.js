@@ -317,9 +317,10 @@
 
   function friedmanText(friedman) {
     if (!friedman) return 'No Friedman test: fewer than three methods or two patients.';
-    const p = isNumber(friedman.iman_davenport_p) ? friedman.iman_davenport_p : friedman.p;
+    const byF = isNumber(friedman.iman_davenport_p);  // F has no value where all patients order the entries alike
+    const p = byF ? friedman.iman_davenport_p : friedman.p;
     return `Friedman test: chi-square ${friedman.chi_square.toFixed(1)} on ${friedman.degrees_of_freedom} degrees of freedom, p ` +
-      `${p < 0.001 ? '' : '= '}${pText(p)} (Iman and Davenport), Kendall's W ${friedman.kendall_w.toFixed(2)}: ` +
+      `${p < 0.001 ? '' : '= '}${pText(p)}${byF ? ' (Iman and Davenport)' : ''}, Kendall's W ${friedman.kendall_w.toFixed(2)}: ` +
       (friedman.significant ? 'the methods differ.' : 'no difference between any of the methods is shown.');
   }
 
