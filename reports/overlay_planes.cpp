@@ -15,7 +15,7 @@ namespace {
 
 using nlohmann::json;
 
-constexpr std::size_t kMostBytes = 30000;         // 40 kB in base64
+constexpr std::size_t kMostBase64 = 40000;        // characters of one picture
 constexpr double kMostPixels = 240;               // of a picture's longer side
 constexpr double kMostPixelsPerVoxel = 3;         // of the finest axis
 constexpr std::int64_t kPixelsForMark = 40;       // an organ with fewer has no number in the picture
@@ -243,22 +243,34 @@ json difference_layer(const OverlayVolumes& v, const Cut& cut) {
           {"marks", json::array()}};
 }
 
-json plane_of(const OverlayVolumes& v, const View& view, std::int64_t slice, const Window& window) {
-  constexpr double kShrink = 0.85;
-  double most_pixels = kMostPixels;
-  Cut cut = cut_of(v, view, slice, most_pixels);
-  std::string image = encode_png(grey_picture(v, cut, window));
-  while (image.size() > kMostBytes) {
-    most_pixels *= kShrink;
-    cut = cut_of(v, view, slice, most_pixels);
-    image = encode_png(grey_picture(v, cut, window));
-  }
+json layers_of(const OverlayVolumes& v, const Cut& cut) {
   json layers =
       json::array({organ_layer("reference", cut, v.reference), organ_layer("prediction", cut, v.prediction)});
   if (!v.other.empty()) layers.push_back(organ_layer("other", cut, v.other));
   layers.push_back(difference_layer(v, cut));
-  return {{"plane", view.name}, {"slice", slice},         {"height", cut.height},
-          {"width", cut.width}, {"image", base64(image)}, {"layers", layers}};
+  return layers;
+}
+
+std::size_t largest_picture(const json& plane) {
+  const auto size = [](const json& base64_text) { return base64_text.get_ref<const std::string&>().size(); };
+  std::size_t largest = size(plane.at("image"));
+  for (const json& layer : plane.at("layers")) largest = std::max(largest, size(layer.at("png")));
+  return largest;
+}
+
+// As large as it may be: all pictures of a plane have one size, so the one that compresses worst decides.
+json plane_of(const OverlayVolumes& v, const View& view, std::int64_t slice, const Window& window) {
+  constexpr double kShrink = 0.85;
+  for (double most_pixels = kMostPixels;; most_pixels *= kShrink) {
+    const Cut cut = cut_of(v, view, slice, most_pixels);
+    json plane{{"plane", view.name},
+               {"slice", slice},
+               {"height", cut.height},
+               {"width", cut.width},
+               {"image", base64(encode_png(grey_picture(v, cut, window)))},
+               {"layers", layers_of(v, cut)}};
+    if (largest_picture(plane) <= kMostBase64) return plane;
+  }
 }
 
 }  // namespace

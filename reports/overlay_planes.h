@@ -39,7 +39,7 @@ Rgba agreement_colour(Agreement agreement);
 /// Three planes (axial, coronal, sagittal), each through the slice with the most voxels about which reference
 /// and predictions disagree whether they are the organ; without disagreement, with the most of it. The
 /// patient's right is on the left, front on top (axial) or on the left (sagittal), head on top. Pixels are
-/// square in millimetres. Each picture has at most 40 kB of base64.
+/// square in millimetres. Each picture, image or layer, has at most 40 kB of base64.
 ///
 /// returns  an array, see `plane` in docs/report-schema.json
 nlohmann::json overlay_planes(const OverlayVolumes& volumes, std::int64_t organ);

@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 #include <openssl/evp.h>
 
+#include <array>
 #include <cmath>
 
 #include "core/random.h"
@@ -124,6 +125,14 @@ TEST(OverlayPlanes, WithoutDisagreementCutThroughMostOfTheOrgan) {
   EXPECT_EQ(overlay_planes(corner.volumes(), 6)[0]["slice"], 3);
 }
 
+void expect_small_pictures(const OverlayVolumes& volumes) {
+  for (const json& plane : overlay_planes(volumes, 1)) {
+    EXPECT_LE(plane["image"].get<std::string>().size(), 40000U) << plane["plane"];
+    for (const json& layer : plane["layers"])
+      EXPECT_LE(layer["png"].get<std::string>().size(), 40000U) << plane["plane"] << " " << layer["of"];
+  }
+}
+
 TEST(OverlayPlanes, StaySmallWhateverTheImage) {
   const Shape3 shape{40, 260, 300};
   const auto voxels = static_cast<std::size_t>(shape[0] * shape[1] * shape[2]);
@@ -134,10 +143,21 @@ TEST(OverlayPlanes, StaySmallWhateverTheImage) {
     image[i] = static_cast<float>(noise.uniform());
     labels[i] = static_cast<std::uint8_t>(i / 7 % 14);
   }
-  for (const json& plane : overlay_planes({shape, {2, 1, 1}, image, labels, labels, labels}, 1)) {
-    EXPECT_LE(plane["image"].get<std::string>().size(), 40000U);
-    for (const json& layer : plane["layers"]) EXPECT_LE(layer["png"].get<std::string>().size(), 40000U);
+  expect_small_pictures({shape, {2, 1, 1}, image, labels, labels, labels});
+}
+
+// An image that compresses to nothing beside label maps that do not: another class in every voxel, as an
+// untrained network predicts.
+TEST(OverlayPlanes, StaySmallWhateverTheLabelMaps) {
+  const Shape3 shape{40, 260, 300};
+  const auto voxels = static_cast<std::size_t>(shape[0] * shape[1] * shape[2]);
+  const std::vector<float> image(voxels, 1);
+  std::array<Map, 3> maps;
+  RandomStream noise(1, "noise");
+  for (Map& map : maps) {
+    for (std::size_t i = 0; i < voxels; ++i) map.push_back(static_cast<std::uint8_t>(noise.below(14)));
   }
+  expect_small_pictures({shape, {2, 1, 1}, image, maps[0], maps[1], maps[2]});
 }
 
 // CIELAB of an sRGB colour as seen with a colour vision given by a matrix on linear RGB.
