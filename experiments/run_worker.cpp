@@ -122,13 +122,9 @@ void train_and_evaluate(const OpenRun& run, Progress& progress) {
   const auto method =
       make_method(record.method, method_setup(record), JsonReader(record.options, "run.json", "/options"));
   const TrainingSummary training = train(*method, {record, data, folder.path}, progress);
-  std::vector<std::string> warnings;
+  std::vector<std::string> warnings = blind_parts(method->parts(), training.best_sums);
   if (const std::string text = label_use_warning(record.preset.preprocess); !text.empty())
     warnings.push_back(text);
-  for (std::size_t p = 0; p < training.best_sums.size(); ++p) {
-    if (training.best_sums[p] == 0)
-      warnings.push_back(fmt::format("part {}: no validation organ was ever found", p));
-  }
   const auto begun = Clock::now();
   double prediction_s = 0;
   std::vector<std::string> files = evaluate_run(timed(predictor_of(*method, record), prediction_s), record,

@@ -465,4 +465,19 @@ TrainingSummary train(Method& method, const TrainingJob& job, Progress& progress
   return Trainer(method, job, progress).run();
 }
 
+std::vector<std::string> blind_parts(const std::vector<TrainingPart>& parts,
+                                     const std::vector<double>& best_sums) {
+  std::vector<std::string> warnings;
+  auto sum = best_sums.begin();
+  for (const TrainingPart& part : parts) {
+    if (part.own_iterations > 0) continue;  // isn't validated
+    if (sum == best_sums.end()) break;
+    if (*sum++ == 0) {
+      warnings.push_back((part.name.empty() ? "" : "part " + part.name + ": ") +
+                         "no validation organ was ever found");
+    }
+  }
+  return warnings;
+}
+
 }  // namespace totum

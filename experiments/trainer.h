@@ -56,4 +56,9 @@ struct TrainingSummary {
 /// tensor and no moment of an optimiser that is not finite.
 TrainingSummary train(Method& method, const TrainingJob& job, Progress& progress);
 
+/// A warning for each part that never found an organ in its validations. best_sums: of the parts that are
+/// validated, in their order, as in TrainingSummary.
+std::vector<std::string> blind_parts(const std::vector<TrainingPart>& parts,
+                                     const std::vector<double>& best_sums);
+
 }  // namespace totum

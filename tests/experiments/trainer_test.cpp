@@ -234,6 +234,16 @@ TEST(Trainer, TheWeightsAtTheEndOfSuchAPartAreWhatCounts) {
   EXPECT_EQ(method.weight(), 8);
 }
 
+TEST(BlindParts, AreCalledByTheirNames) {
+  const std::vector<TrainingPart> parts{
+      {.name = "own", .own_iterations = 4}, {.name = "s_ct"}, {.name = "s_mr"}};
+  EXPECT_EQ(blind_parts(parts, {0, 0.5}),
+            std::vector<std::string>{"part s_ct: no validation organ was ever found"});
+  EXPECT_EQ(blind_parts({TrainingPart{}}, {0}),
+            std::vector<std::string>{"no validation organ was ever found"});
+  EXPECT_TRUE(blind_parts(parts, {0.5, 0.1}).empty());
+}
+
 // A method whose loss breaks, to see what the trainer says.
 class Breaking final : public Method {
  public:
