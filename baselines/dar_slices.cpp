@@ -1,6 +1,7 @@
 #include "baselines/dar_slices.h"
 
 #include <ATen/ATen.h>
+#include <fmt/format.h>
 
 #include <algorithm>
 #include <cmath>
@@ -110,7 +111,11 @@ AxialSlices::AxialSlices(const TrainingData& data, const std::vector<Task>& task
   for (const Modality modality : {Modality::ct, Modality::mr}) {
     auto& ids = case_ids_[modality];
     if (ids.empty()) {
-      throw DataError("DAR-UNet needs training cases in CT and in MR, and one of them has none", true);
+      throw DataError(
+          fmt::format("dar_unet translates between CT and MR, but the split has no training case in "
+                      "{}: add cases of it to the split, or leave dar_unet out of --methods",
+                      modality == Modality::ct ? "CT" : "MR"),
+          true);
     }
     std::sort(ids.begin(), ids.end());
     for (const std::string& id : ids) slices_[modality] += depth(id);
