@@ -36,7 +36,10 @@ PreparedCase cached_case(const Dataset& dataset, const Split& split, const std::
       case_cache_key(case_id, found->second, split.task_of(*of_split).modality, config, hashes);
   const fs::path path = cache / "cases" / (key + ".safetensors");
   if (!fs::exists(path)) {
-    throw DataError(fmt::format("the preprocessed image of {} is not in {}", case_id, cache.string()));
+    throw DataError(
+        fmt::format("{}: holds no preprocessed image of {} as it is now; make it again with `totum "
+                    "prepare --data {} --cache {}` and the --preset and --set of the run",
+                    cache.string(), case_id, dataset.folder.string(), cache.string()));
   }
   return {case_id, path};
 }

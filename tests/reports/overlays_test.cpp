@@ -188,8 +188,9 @@ TEST_F(OverlayPicturesTest, AnotherLabelMapThanTheRunsIsNotShown) {
 
 TEST_F(OverlayPicturesTest, AnEmptiedCacheIsAReasonAndNotAnError) {
   fs::remove_all(cache() / "cases");
-  EXPECT_THAT(drawn()["overlays"]["cases"][0]["why"],
-              HasSubstr("the preprocessed image of amos_0001 is not in"));
+  EXPECT_THAT(
+      drawn()["overlays"]["cases"][0]["why"],
+      HasSubstr("no preprocessed image of amos_0001 as it is now; make it again with `totum prepare"));
 }
 
 TEST_F(OverlayPicturesTest, FitTheSchemaAndLeaveWhatIsRecomputedAlone) {
