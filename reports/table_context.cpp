@@ -1,12 +1,34 @@
 #include "reports/table_context.h"
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include <algorithm>
 
 #include "core/error.h"
 
 namespace totum {
+
+namespace {
+
+// A line for each entry, with the first of its cases. entries_of: by case.
+std::string cases_by_entry(const std::map<std::string, std::set<std::string>>& entries_of) {
+  constexpr std::size_t kMostNamed = 10;
+  std::map<std::string, std::vector<std::string>> cases_of;
+  for (const auto& [case_id, entries] : entries_of) {
+    for (const std::string& entry : entries) cases_of[entry].push_back(case_id);
+  }
+  std::string text;
+  for (const auto& [entry, cases] : cases_of) {
+    const std::size_t named = std::min(cases.size(), kMostNamed);
+    text += fmt::format("\n  {}: {}{}", entry,
+                        fmt::join(cases.begin(), cases.begin() + static_cast<std::ptrdiff_t>(named), ", "),
+                        named < cases.size() ? fmt::format(", … ({} in all)", cases.size()) : "");
+  }
+  return text;
+}
+
+}  // namespace
 
 TableContext::TableContext(const TableSpec& the_table, const ReportInput& the_input,
                            const PublishedNumbers& the_published, const ReportOptions& the_options)
@@ -41,7 +63,10 @@ void TableContext::leave_out_cases_of_some() {
     }
   }
   if (common == 0 && entries_with_scores > 0)
-    throw DataError(fmt::format("{}: there is no case that all entries were scored on", table.name), true);
+    throw DataError(fmt::format("{}: there is no case that all entries were scored on; leave entries out, or "
+                                "score them on cases of the others:{}",
+                                table.name, cases_by_entry(entries_of)),
+                    true);
   for (auto& [entry, scores] : scores_)
     std::erase_if(scores, [&](const Score& score) { return cases_left_out_.contains(score.case_id); });
 }

@@ -182,6 +182,8 @@ TEST_F(ReportCommandsTest, IntersectOfNoCommonCaseIsRefused) {
       call({"compare", "a=" + at("a.csv"), "b=" + at("b.csv"), "--out", at("out"), "--intersect"});
   EXPECT_EQ(refused.exit_status, 2);
   EXPECT_THAT(refused.error, HasSubstr("no case that all entries were scored on"));
+  EXPECT_THAT(refused.error, HasSubstr("\n  a: amos_0001\n"));
+  EXPECT_THAT(refused.error, HasSubstr("\n  b: amos_0002"));
 }
 
 TEST_F(ReportCommandsTest, CompareOfOneCaseHasNoIntervalsAndDecidesNothing) {
