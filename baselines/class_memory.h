@@ -41,9 +41,9 @@ class ClassMemory {
 at::Tensor trusted_classes(const at::Tensor& probability, const at::Tensor& label, const at::Tensor& given,
                            double confidence);
 
-/// Projects a batch's features and remembers of each class the `most` vectors that its feature selector
-/// scores highest; all of them, in the order given, where there are no more. A batch of fewer than two
-/// vectors is skipped (batch norm).
+/// Projects the features it is given (PCL: of at most 4,096 trusted voxels of each class) and remembers of
+/// each class the `most` vectors that its feature selector scores highest; all of them, in the order given,
+/// where there are no more. Fewer than two vectors are skipped (batch norm).
 ///
 /// teacher   its heads, in training mode: batch norm takes the statistics of these vectors
 /// features  [N,2w], ordered by class; counts[c] of class c

@@ -35,8 +35,8 @@ struct CutMix {
   [[nodiscard]] at::Tensor operator()(const at::Tensor& x) const;
 };
 
-/// Pairs images of the same modality (mixing_partners) and draws a cuboid for each, all by (seed, purpose,
-/// iteration, image).
+/// Draws a cuboid for each image of a batch by (seed, iteration, image). partners: whom each is mixed with
+/// (mixing_partners); shape D,H,W of the images.
 CutMix draw_cutmix(const std::vector<std::optional<std::int64_t>>& partners,
                    const std::array<std::int64_t, 3>& shape, std::uint64_t seed, std::int64_t iteration);
 

@@ -19,9 +19,9 @@ struct PartialPseudoLabel {
 /// below 1e-6).
 ///
 /// probability  [B,1+C,D,H,W]
-/// label        [B,D,H,W] int64, 0 where background or not labelled; an organ that is not labelled counts as
-/// 0 labelled     bool, [B,C] for whole images or [B,C,D,H,W] where images were mixed returns [B,1+C,D,H,W],
-/// without gradient
+/// label        [B,D,H,W] int64, 0 where background; an organ that is not labelled counts as 0
+/// labelled     bool, [B,C] for whole images or [B,C,D,H,W] where images were mixed
+/// returns      [B,1+C,D,H,W], without gradient
 at::Tensor corrected_probability(const at::Tensor& probability, const at::Tensor& label,
                                  const at::Tensor& labelled);
 

@@ -47,7 +47,9 @@ at::Tensor mean_entropy(const at::Tensor& logits) {
 
 namespace {
 
-constexpr std::int64_t kMostVoxels = 4096;  // of a class and batch that take part in the contrast
+// Voxels of a class and batch that may enter the memory, or take part in the contrast; of more, as many are
+// drawn at random. Ours.
+constexpr std::int64_t kMostVoxels = 4096;
 
 struct PclOptions {
   std::int64_t views = 1;
@@ -218,7 +220,8 @@ class Pcl final : public Method {
     return {loss.detach(), cross_entropy.detach(), entropy.detach(), contrast.detach()};
   }
 
-  // What the teacher says of the batch's images; on the way its sure vectors go into the memory.
+  // What the teacher says of the batch's images; on the way vectors of which it is sure go into the memory:
+  // the best of at most kMostVoxels of a class.
   PartialPseudoLabel ask_teacher(const Batch& batch, const Stage& stage) {
     const torch::NoGradGuard no_grad;
     const UNetOutput output = teacher_.network->forward(batch.image);

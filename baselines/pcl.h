@@ -36,7 +36,8 @@ at::Tensor mean_entropy(const at::Tensor& logits);
 ///   "ramp"        0.06: share R of the training after which ClassMix and contrast begin and the ramp is 1;
 ///                 the memory begins at R/2. The original's 2,000 iterations are as many of the paper's
 ///                 33,600
-///   "bank", "per_image"  256 vectors kept of each class, 2 new ones for each image of a batch
+///   "bank", "per_image"  256 vectors kept of each class, 2 new ones for each image of a batch: the best by
+///                 the class's selector of at most 4,096 voxels, drawn at random where a batch has more
 ///   "confidence"  0.95, above which the teacher is sure
 ///   "contrast", "entropy"  weights 0.1 and 0.01; "power" 6, of the pseudo-labels' confidence
 ///   "classmix"    0.75, its chance

@@ -30,7 +30,8 @@ at::Tensor flags(std::vector<bool> labelled) {
   return out;
 }
 
-// Organ 1 is labelled. Given: organ 1 whatever the teacher says. Open: (.2 .5 .2 .1) -> (.4 0 .4 .2)/…
+// Organ 1 is labelled. Given: organ 1 whatever the teacher says. Open: (.1 .6 .2 .1) without organ 1 is
+// (.1 0 .2 .1) / .4.
 TEST(PartialPseudoLabel, KeepsWhatIsGivenAndDividesTheRestByItsSum) {
   const at::Tensor q = voxels({{0.7, 0.1, 0.1, 0.1}, {0.1, 0.6, 0.2, 0.1}, {0.05, 0.9, 0.02, 0.03}});
   const at::Tensor corrected = corrected_probability(q, labels({1, 0, 0}), flags({true, false, false}));
