@@ -163,6 +163,9 @@ at::Tensor masked_dice_by_aten(const at::Tensor& p, const at::Tensor& y, const a
 at::Tensor masked_dice(const at::Tensor& p, const at::Tensor& y, const at::Tensor& mask, double epsilon) {
   TORCH_CHECK(p.dim() == 2 && p.sizes() == y.sizes() && (!mask.defined() || mask.sizes() == p.sizes()),
               "masked_dice takes p, y and mask of one shape [K,N]; p is ", p.sizes(), ", y ", y.sizes());
+  TORCH_CHECK(p.device() == y.device() && (!mask.defined() || mask.device() == p.device()),
+              "masked_dice takes p, y and mask on one device; p is on ", p.device(), ", y on ", y.device(),
+              mask.defined() ? ", mask on " + mask.device().str() : "");
   TORCH_CHECK(!y.requires_grad() && !(mask.defined() && mask.requires_grad()),
               "masked_dice has a gradient for p alone");
   if (!is_fused(p)) return masked_dice_by_aten(p, y, mask, epsilon);

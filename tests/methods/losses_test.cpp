@@ -25,6 +25,12 @@ struct Golden {
   }
 };
 
+TEST(DiceLoss, RefusesMapsOnAnotherDevice) {
+  const at::Tensor p = at::full({2, 3}, 0.5), elsewhere = at::empty({2, 3}, at::device(at::kMeta));
+  EXPECT_THROW((void)dice_loss(p, elsewhere), c10::Error);
+  EXPECT_THROW((void)dice_loss(p, at::ones({2, 3}), elsewhere), c10::Error);
+}
+
 TEST(SegmentationLoss, GivesTheGoldenNumbers) {
   const Golden g;
   const at::Tensor y = organ_maps(g.label, g.organs, at::kDouble);
