@@ -87,9 +87,6 @@ class OneImage final : public TrainingData {
   [[nodiscard]] std::vector<std::string> case_ids(std::int64_t task) const override {
     return {std::to_string(task)};
   }
-  [[nodiscard]] TrainingImage volume(const std::string& case_id) const override {
-    return crop("", std::stoll(case_id), 0);
-  }
   [[nodiscard]] TrainingImage crop(const std::string&, std::int64_t task, std::int64_t) const override {
     const auto modality = batch_.modality[static_cast<std::size_t>(task)];
     return {batch_.image[task][0], batch_.label[task], batch_.labelled[task], modality, task,
@@ -98,7 +95,7 @@ class OneImage final : public TrainingData {
   [[nodiscard]] const Geometry& geometry(const std::string&) const override { return geometry_; }
   [[nodiscard]] at::Tensor slices(const std::string& case_id, std::int64_t z,
                                   std::int64_t count) const override {
-    return volume(case_id).image.slice(0, z, z + count);
+    return batch_.image[std::stoll(case_id)][0].slice(0, z, z + count);
   }
   void augment(at::Tensor&, const std::string&, std::int64_t) const override {}
   [[nodiscard]] std::filesystem::path scratch_folder() const override { return {}; }

@@ -36,10 +36,6 @@ const SplitCase& TrainingSource::training_case(const std::string& case_id) const
   throw DataError("split " + data_.split.name + ": " + case_id + " is not a training case");
 }
 
-TrainingImage TrainingSource::volume(const std::string& case_id) const {
-  return training_image(data_, training_case(case_id), supervision_);
-}
-
 const Geometry& TrainingSource::geometry(const std::string& case_id) const {
   return data_.at(training_case(case_id).case_id).network();
 }

@@ -14,7 +14,6 @@ class TrainingSource final : public TrainingData {
                  Supervision supervision, std::filesystem::path folder = {});
 
   [[nodiscard]] std::vector<std::string> case_ids(std::int64_t task) const override;
-  [[nodiscard]] TrainingImage volume(const std::string& case_id) const override;
   [[nodiscard]] const Geometry& geometry(const std::string& case_id) const override;
   [[nodiscard]] at::Tensor slices(const std::string& case_id, std::int64_t z,
                                   std::int64_t count) const override;

@@ -18,12 +18,11 @@ class TrainingData {
   virtual ~TrainingData() = default;
   /// Training cases of a task (index into Split::tasks), sorted; empty if it has none.
   [[nodiscard]] virtual std::vector<std::string> case_ids(std::int64_t task) const = 0;
-  /// A whole training case as it was preprocessed, neither padded nor augmented. Throws DataError for a case
-  /// that is not for training.
-  [[nodiscard]] virtual TrainingImage volume(const std::string& case_id) const = 0;
-  /// The grid of volume(). Throws as it does.
+  /// The grid of a training case as it was preprocessed. Throws DataError for a case that is not for
+  /// training.
   [[nodiscard]] virtual const Geometry& geometry(const std::string& case_id) const = 0;
-  /// Axial slices z .. z + count - 1 of its image, [count,H,W] float32, without reading the others.
+  /// Axial slices z .. z + count - 1 of its image, [count,H,W] float32, neither padded nor augmented, without
+  /// reading the others. Throws as geometry() does.
   [[nodiscard]] virtual at::Tensor slices(const std::string& case_id, std::int64_t z,
                                           std::int64_t count) const = 0;
   /// Crop number `index` >= 0 of a task's own stream: size, place, padding and augmentation as in training,

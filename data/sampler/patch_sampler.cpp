@@ -210,27 +210,10 @@ TrainingImage PatchSampler::patch(std::int64_t position) const {
                      labelled_tensor(visible_table(task, supervision_)),
                      task.modality,
                      where.sample->task,
-                     where.sample->case_id,
-                     image.padding()};
+                     where.sample->case_id};
   fill_voxels(where, crop_start(image, task.organs, config_, seed_, where.epoch),
               crop.image.data_ptr<float>(), crop.label.data_ptr<std::int64_t>());
   return crop;
-}
-
-TrainingImage training_image(const PreparedDataset& data, const SplitCase& sample, Supervision supervision) {
-  const PreparedCase& image = data.at(sample.case_id);
-  const ClassTable visible = visible_table(data.split.task_of(sample), supervision);
-  const auto [depth, height, width] = image.shape();
-  TrainingImage whole{at::empty({depth, height, width}, at::kFloat),
-                      at::empty({depth, height, width}, at::kLong),
-                      labelled_tensor(visible),
-                      image.modality(),
-                      sample.task,
-                      sample.case_id,
-                      image.padding()};
-  std::copy(image.image().begin(), image.image().end(), whole.image.data_ptr<float>());
-  erase_invisible(image.label(), visible, whole.label.data_ptr<std::int64_t>());
-  return whole;
 }
 
 Batch PatchSampler::batch(std::int64_t iteration) const {

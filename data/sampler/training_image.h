@@ -1,5 +1,5 @@
 #pragma once
-// One training image, whole or cropped, with what may be seen of its labels.
+// One crop of a training image, with what may be seen of its labels.
 
 #include <ATen/core/Tensor.h>
 
@@ -18,10 +18,6 @@ struct TrainingImage {
   Modality modality = Modality::ct;
   std::int64_t task = 0;  // index into Split::tasks
   std::string case_id;
-  float padding = 0;  // what the image is padded with
 };
-
-/// A whole case as it was preprocessed.
-TrainingImage training_image(const PreparedDataset& data, const SplitCase& sample, Supervision supervision);
 
 }  // namespace totum

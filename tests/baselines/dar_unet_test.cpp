@@ -304,10 +304,6 @@ class Recording final : public TrainingData {
   [[nodiscard]] std::vector<std::string> case_ids(std::int64_t task) const override {
     return inner_.case_ids(task);
   }
-  [[nodiscard]] TrainingImage volume(const std::string& id) const override {
-    asked.insert(id);
-    return inner_.volume(id);
-  }
   [[nodiscard]] const Geometry& geometry(const std::string& id) const override {
     asked.insert(id);
     return inner_.geometry(id);

@@ -221,7 +221,6 @@ class KnownShares final : public TrainingData {
   [[nodiscard]] std::vector<std::string> case_ids(std::int64_t task) const override {
     return task == empty_task_ ? std::vector<std::string>{} : std::vector<std::string>{"case"};
   }
-  [[nodiscard]] TrainingImage volume(const std::string&) const override { return {}; }
   [[nodiscard]] TrainingImage crop(const std::string& stream, std::int64_t task,
                                    std::int64_t index) const override {
     EXPECT_NE(task, empty_task_);
@@ -300,10 +299,7 @@ TEST(Pann, AStepFollowsTheGradientOfTheSumOfItsTerms) {
   const auto method = make({{"lambda_pseudo", 3.0}, {"lambda_prior", 2.0}});
   auto start = snapshot(*method);
   ResidualUNet network(backbone_shape(14, 16, 2));
-  {
-    const torch::NoGradGuard no_grad;
-    for (auto& entry : network->named_parameters()) entry.value().copy_(start.at("network." + entry.key()));
-  }
+  copy_parameters(*method, "network.", *network);
   const at::Tensor logits = network->forward(batch.image).logits;
   at::Tensor possible = at::ones({2, 14, 1, 1, 1});
   for (const std::int64_t c : {5, 6, 7, 8}) possible[0][c] = 0;

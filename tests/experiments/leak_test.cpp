@@ -82,8 +82,7 @@ class Spy final : public Method {
  public:
   void begin_training(const TrainingData& data) override {
     for (std::int64_t task = 0; task < 3; ++task) {
-      look(data.crop("spy", task, 0));
-      for (const std::string& id : data.case_ids(task)) look(data.volume(id));
+      for (std::int64_t crop = 0; crop < 4; ++crop) look(data.crop("spy", task, crop));  // every case twice
     }
   }
   StepReport train_step(const Batch& batch, const StepContext&) override {

@@ -65,23 +65,20 @@ inline Batch small_batch(const MethodSetup& setup, const std::vector<std::int64_
   return batch;
 }
 
-/// Training cases made like the images of small_batch(): two in each task, `volume` and `crop` alike 32
-/// voxels wide.
+/// Training cases made like the images of small_batch(): two in each task, 32 voxels wide as their crops.
 class SmallTrainingData final : public TrainingData {
  public:
   explicit SmallTrainingData(Supervision supervision = Supervision::partial) : supervision_(supervision) {}
   [[nodiscard]] std::vector<std::string> case_ids(std::int64_t task) const override {
     return {std::to_string(task) + "_0", std::to_string(task) + "_1"};
   }
-  [[nodiscard]] TrainingImage volume(const std::string& case_id) const override {
-    const auto found = volumes_.find(case_id);
-    if (found != volumes_.end()) return found->second;
-    return volumes_.emplace(case_id, image(derive_seed(1, case_id), std::stoll(case_id))).first->second;
-  }
   [[nodiscard]] const Geometry& geometry(const std::string&) const override { return geometry_; }
   [[nodiscard]] at::Tensor slices(const std::string& case_id, std::int64_t z,
                                   std::int64_t count) const override {
-    return volume(case_id).image.slice(0, z, z + count);
+    auto found = volumes_.find(case_id);
+    if (found == volumes_.end())
+      found = volumes_.emplace(case_id, image(derive_seed(1, case_id), std::stoll(case_id)).image).first;
+    return found->second.slice(0, z, z + count);
   }
   [[nodiscard]] TrainingImage crop(const std::string& stream, std::int64_t task,
                                    std::int64_t index) const override {
@@ -98,13 +95,14 @@ class SmallTrainingData final : public TrainingData {
  private:
   [[nodiscard]] TrainingImage image(std::uint64_t seed, std::int64_t task) const {
     const Batch batch = small_batch(small_setup(), {task}, seed, supervision_);
-    return {batch.image[0][0],           batch.label[0], batch.labelled[0], batch.modality[0], task,
-            std::to_string(task) + "_0", -1.0F};
+    return {batch.image[0][0], batch.label[0], batch.labelled[0],
+            batch.modality[0], task,           std::to_string(task) + "_0"};
   }
 
   Supervision supervision_;
   Geometry geometry_{{32, 32, 32}, {{{1, 0, 0, 0}, {0, 1, 0, 0}, {0, 0, 1, 0}, {0, 0, 0, 1}}}};
-  mutable std::map<std::string, TrainingImage> volumes_, crops_;  // met so far
+  mutable std::map<std::string, at::Tensor> volumes_;  // met so far
+  mutable std::map<std::string, TrainingImage> crops_;
   TemporaryFolder folder_;
 };
 
