@@ -23,10 +23,6 @@ at::Tensor percentile_of_sorted(const at::Tensor& sorted, double q) {
 
 }  // namespace
 
-at::Tensor percentile(const at::Tensor& values, double q) {
-  return percentile_of_sorted(std::get<0>(values.flatten().sort()), q);
-}
-
 double unreliable_share(double drop, std::int64_t epoch, std::int64_t epochs) {
   return drop * (1 - static_cast<double>(epoch) / static_cast<double>(epochs));
 }

@@ -14,10 +14,6 @@
 
 namespace totum {
 
-/// The q-th percentile, q in [0,100], linear between neighbours (numpy's default); infinity of no values.
-/// values of any shape; 0-dimensional.
-at::Tensor percentile(const at::Tensor& values, double q);
-
 /// Share of open voxels that count as unreliable in epoch k: drop (1 - k/K). Section 3.2, α_t.
 double unreliable_share(double drop, std::int64_t epoch, std::int64_t epochs);
 
@@ -26,8 +22,8 @@ struct EntropyMasks {
   at::Tensor low;   // entropy <= its percentile 100·share
   at::Tensor high;  // entropy >= its percentile 100·(1 - share): unreliable
 };
-/// Percentiles are taken over the open voxels of all images together, as the code does. entropy [B,D,H,W];
-/// open bool, the same shape.
+/// Percentiles are taken over the open voxels of all images together, as the code does, and are linear
+/// between neighbours (numpy's default). entropy [B,D,H,W]; open bool, the same shape.
 EntropyMasks split_by_entropy(const at::Tensor& entropy, const at::Tensor& open, double share);
 
 /// L_unsup: mean cross entropy of the reliable open voxels, times open / reliable (the code's weight); 0

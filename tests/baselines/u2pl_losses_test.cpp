@@ -20,16 +20,26 @@ at::Tensor whole_numbers(at::IntArrayRef shape, std::uint64_t seed, std::int64_t
   return numbers(shape, seed, 0, static_cast<double>(below)).floor().to(at::kLong);
 }
 
-// numpy's default: the 40th of 15, 20, 35, 40, 50 is at place 0.4·4 = 1.6, so 20 + 0.6·15.
+// numpy's default: the 40th percentile of 15, 20, 35, 40, 50 is at place 0.4·4 = 1.6, so 20 + 0.6·15 = 29,
+// the 60th 37, the 50th the third itself. A given voxel's entropy has no part in it.
 TEST(U2plLosses, PercentilesAreLinearBetweenNeighbours) {
-  const at::Tensor values = at::tensor({40.0, 15.0, 50.0, 20.0, 35.0}, at::kDouble);
-  EXPECT_DOUBLE_EQ(percentile(values, 0).item<double>(), 15);
-  EXPECT_DOUBLE_EQ(percentile(values, 40).item<double>(), 29);
-  EXPECT_DOUBLE_EQ(percentile(values, 50).item<double>(), 35);
-  EXPECT_DOUBLE_EQ(percentile(values, 90).item<double>(), 46);
-  EXPECT_DOUBLE_EQ(percentile(values, 100).item<double>(), 50);
-  EXPECT_DOUBLE_EQ(percentile(at::tensor({3.0}, at::kDouble), 20).item<double>(), 3);
-  EXPECT_TRUE(std::isinf(percentile(at::empty({0}), 20).item<double>()));
+  const at::Tensor entropy = at::tensor({40.0, 15.0, 50.0, 20.0, 35.0, 0.0}, at::kDouble).view({1, 1, 1, 6});
+  const at::Tensor open = entropy > 0;
+  const auto low = [&](double share) {
+    return entropy.masked_select(split_by_entropy(entropy, open, share).low);
+  };
+  const auto high = [&](double share) {
+    return entropy.masked_select(split_by_entropy(entropy, open, share).high);
+  };
+  EXPECT_TRUE(at::equal(low(0.4), at::tensor({15.0, 20.0}, at::kDouble)));
+  EXPECT_TRUE(at::equal(low(0.5), at::tensor({15.0, 20.0, 35.0}, at::kDouble)));
+  EXPECT_TRUE(at::equal(high(0.4), at::tensor({40.0, 50.0}, at::kDouble)));
+  EXPECT_TRUE(at::equal(high(0.6), at::tensor({40.0, 50.0, 35.0}, at::kDouble)));
+  EXPECT_TRUE(at::equal(low(0.0), at::tensor({15.0}, at::kDouble)));
+  EXPECT_TRUE(at::equal(low(1.0), entropy.masked_select(open)));
+  const EntropyMasks none = split_by_entropy(entropy, at::zeros_like(open), 0.4);
+  EXPECT_FALSE(none.low.any().item<bool>());
+  EXPECT_FALSE(none.high.any().item<bool>());
 }
 
 // 1,000 open voxels of different entropies among as many given ones, whose entropy is 0.
