@@ -111,7 +111,7 @@ const VolumeTranslation::Clusters& VolumeTranslation::clusters(Modality target) 
   Clusters made;
   made.styles = slice_styles(target);
   const at::Tensor rows = made.styles.to(at::kDouble).contiguous();
-  std::vector<Point> points;
+  std::vector<FeatureVector> points;
   for (std::int64_t i = 0; i < rows.size(0); ++i) {
     const double* row = rows.const_data_ptr<double>() + i * rows.size(1);
     points.emplace_back(row, row + rows.size(1));

@@ -9,7 +9,7 @@ namespace totum {
 
 namespace {
 
-double squared_distance(const Point& a, const Point& b) {
+double squared_distance(const FeatureVector& a, const FeatureVector& b) {
   double sum = 0;
   for (std::size_t i = 0; i < a.size(); ++i) sum += (a[i] - b[i]) * (a[i] - b[i]);
   return sum;
@@ -17,8 +17,9 @@ double squared_distance(const Point& a, const Point& b) {
 
 // The first centre is any point; each further one a point drawn by its squared distance to the nearest so
 // far.
-std::vector<Point> first_centres(const std::vector<Point>& points, std::int64_t k, RandomStream& random) {
-  std::vector<Point> centres{points[static_cast<std::size_t>(random.below(std::ssize(points)))]};
+std::vector<FeatureVector> first_centres(const std::vector<FeatureVector>& points, std::int64_t k,
+                                         RandomStream& random) {
+  std::vector<FeatureVector> centres{points[static_cast<std::size_t>(random.below(std::ssize(points)))]};
   std::vector<double> distance(points.size(), std::numeric_limits<double>::infinity());
   while (std::ssize(centres) < k) {
     double sum = 0;
@@ -39,7 +40,7 @@ std::vector<Point> first_centres(const std::vector<Point>& points, std::int64_t 
   return centres;
 }
 
-std::int64_t nearest(const Point& point, const std::vector<Point>& centres) {
+std::int64_t nearest(const FeatureVector& point, const std::vector<FeatureVector>& centres) {
   std::size_t best = 0;
   for (std::size_t c = 1; c < centres.size(); ++c) {
     if (squared_distance(point, centres[c]) < squared_distance(point, centres[best])) best = c;
@@ -48,11 +49,11 @@ std::int64_t nearest(const Point& point, const std::vector<Point>& centres) {
 }
 
 // Means of the clusters; an empty one takes the point that is farthest from its own centre.
-void move_centres(std::vector<Point>& centres, const std::vector<Point>& points,
+void move_centres(std::vector<FeatureVector>& centres, const std::vector<FeatureVector>& points,
                   const std::vector<std::int64_t>& cluster) {
-  const std::vector<Point> old = centres;
+  const std::vector<FeatureVector> old = centres;
   std::vector<double> count(centres.size(), 0);
-  for (Point& centre : centres) std::fill(centre.begin(), centre.end(), 0.0);
+  for (FeatureVector& centre : centres) std::fill(centre.begin(), centre.end(), 0.0);
   for (std::size_t i = 0; i < points.size(); ++i) {
     const auto c = static_cast<std::size_t>(cluster[i]);
     count[c] += 1;
@@ -75,11 +76,12 @@ void move_centres(std::vector<Point>& centres, const std::vector<Point>& points,
 
 }  // namespace
 
-std::vector<std::int64_t> k_means(const std::vector<Point>& points, std::int64_t k, RandomStream& random) {
+std::vector<std::int64_t> k_means(const std::vector<FeatureVector>& points, std::int64_t k,
+                                  RandomStream& random) {
   TORCH_CHECK(k >= 1 && k <= std::ssize(points), "k-means into ", k, " clusters of ", points.size(),
               " points");
   constexpr int kMostIterations = 100;
-  std::vector<Point> centres = first_centres(points, k, random);
+  std::vector<FeatureVector> centres = first_centres(points, k, random);
   std::vector<std::int64_t> cluster(points.size(), -1);
   for (int iteration = 0; iteration < kMostIterations; ++iteration) {
     const std::vector<std::int64_t> before = cluster;

@@ -11,7 +11,7 @@ namespace {
 
 TEST(KMeans, FindsGroupsThatLieFarApart) {
   RandomStream noise(1, "noise");
-  std::vector<Point> points;
+  std::vector<FeatureVector> points;
   for (std::int64_t i = 0; i < 60; ++i) {
     const double angle = static_cast<double>(i % 6);  // six groups on a circle of radius 10
     points.push_back(
@@ -38,7 +38,7 @@ TEST(KMeans, GivesEachOfKDifferentPointsItsOwnCluster) {
 
 TEST(KMeans, RepeatsItself) {
   RandomStream noise(1, "noise");
-  std::vector<Point> points;
+  std::vector<FeatureVector> points;
   for (int i = 0; i < 40; ++i) points.push_back({noise.normal(), noise.normal()});
   RandomStream first(2, "k-means"), second(2, "k-means");
   EXPECT_EQ(k_means(points, 5, first), k_means(points, 5, second));
