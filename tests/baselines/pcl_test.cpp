@@ -13,6 +13,7 @@
 #include "networks/initialise.h"
 #include "networks/residual_unet.h"
 #include "tests/baselines/method_probe.h"
+#include "tests/methods/state_access.h"
 
 namespace totum {
 namespace {
@@ -21,13 +22,6 @@ using nlohmann::json;
 
 std::unique_ptr<Method> make(const json& options = json::object(), std::int64_t stem_stride = 2) {
   return make_pcl(undecayed_setup(stem_stride), JsonReader(options, "options"));
-}
-
-double entry(const StepReport& report, const std::string& name) {
-  for (const auto& [key, value] : report)
-    if (key == name) return value.item<double>();
-  ADD_FAILURE() << "the step does not report " << name;
-  return 0;
 }
 
 // Sets tensors of a method by name.
@@ -54,10 +48,9 @@ struct FirstLearner {
   ContrastHeads heads{32, 14};
 
   FirstLearner() {
-    const auto tensors = snapshot(*make());
-    const torch::NoGradGuard no_grad;
-    for (auto& entry : network->named_parameters()) entry.value().copy_(tensors.at("network." + entry.key()));
-    for (auto& entry : heads->named_parameters()) entry.value().copy_(tensors.at("heads." + entry.key()));
+    const auto method = make();
+    copy_parameters(*method, "network.", *network);
+    copy_parameters(*method, "heads.", *heads);
   }
 };
 
@@ -191,12 +184,13 @@ TEST(Pcl, Fidelity6ThePseudoLabelsRampRisesFromExpMinus5ToOne) {
   EXPECT_EQ(pseudo_label_ramp(0, 0), 1.0);
   const Batch batch = small_batch(small_setup(), {0, 2}, 1);
   const StepReport first = make()->train_step(batch, {0, 0, 0, 10});
-  EXPECT_NEAR(entry(first, "loss"),
-              entry(first, "seg") + std::exp(-5) * entry(first, "pseudo") + 0.01 * entry(first, "entropy"),
-              1e-5);
+  EXPECT_NEAR(
+      reported(first, "loss"),
+      reported(first, "seg") + std::exp(-5) * reported(first, "pseudo") + 0.01 * reported(first, "entropy"),
+      1e-5);
   const StepReport later = make()->train_step(batch, {0, 0, 5, 10});
-  EXPECT_NEAR(entry(later, "loss"),
-              entry(later, "seg") + entry(later, "pseudo") + 0.01 * entry(later, "entropy"), 1e-5);
+  EXPECT_NEAR(reported(later, "loss"),
+              reported(later, "seg") + reported(later, "pseudo") + 0.01 * reported(later, "entropy"), 1e-5);
 }
 
 TEST(Pcl, Fidelity7TheTeachersMomentumStartsAtZeroAndEndsAtOne) {
@@ -232,7 +226,7 @@ TEST(Pcl, Fidelity8NoContrastBeforeTheRampsEndAndNoMemoryBeforeItsMiddle) {
   const auto method = make({{"ramp", 0.4}});  // of 10 epochs
   be_sure_of(*method, 5);
   for (std::int64_t epoch = 1; epoch <= 4; ++epoch) {
-    const double contrast = entry(method->train_step(batch, {0, 0, epoch, 10}), "contrast");
+    const double contrast = reported(method->train_step(batch, {0, 0, epoch, 10}), "contrast");
     EXPECT_EQ(counts_of(*method)[5].item<std::int64_t>() > 0, epoch >= 2) << epoch;
     EXPECT_EQ(contrast > 0, epoch >= 4) << epoch;
   }

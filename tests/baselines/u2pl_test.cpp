@@ -29,10 +29,8 @@ StepContext after_warmup(std::int64_t iteration, std::int64_t epoch = 5) { retur
 // A network with the method's weights of one role, "student" or "teacher".
 RepresentationUNet network_of(Method& method, const std::string& role) {
   RepresentationUNet network(backbone_shape(14, 16, 2));
-  const auto tensors = snapshot(method);
-  network->to(tensors.at(role + ".network.encoder.stem.weight").scalar_type());
-  const torch::NoGradGuard no_grad;
-  for (auto& entry : network->named_parameters()) entry.value().copy_(tensors.at(role + "." + entry.key()));
+  network->to(snapshot(method).at(role + ".network.encoder.stem.weight").scalar_type());
+  copy_parameters(method, role + ".", *network);
   return network;
 }
 

@@ -9,6 +9,7 @@
 #include "core/error.h"
 #include "networks/residual_unet.h"
 #include "tests/baselines/method_probe.h"
+#include "tests/methods/state_access.h"
 
 namespace totum {
 namespace {
@@ -26,13 +27,6 @@ at::Tensor noise_like(const at::Tensor& image, std::uint64_t seed) {
 }
 
 at::Tensor rms(const at::Tensor& d) { return d.square().flatten(1).mean(1).sqrt(); }  // [B]
-
-double entry(const StepReport& report, const std::string& name) {
-  for (const auto& [key, value] : report)
-    if (key == name) return value.item<double>();
-  ADD_FAILURE() << "the step does not report " << name;
-  return 0;
-}
 
 // A network of two logits, a·x and 0 at every voxel: everything can be written by hand.
 at::Tensor two_logits(const at::Tensor& x, double a) { return at::cat({a * x, at::zeros_like(x)}, 1); }
@@ -93,8 +87,8 @@ TEST(Vat, Fidelity6TheDivergenceIsNotNegativeAndZeroWithoutAPerturbation) {
     EXPECT_GE(local_distributional_smoothness(p, noise_like(p, seed)).item<float>(), 0.0F);
   }
   const Batch batch = small_batch(small_setup(), {0, 2}, 1);
-  EXPECT_EQ(entry(make({{"epsilon", 0.0}})->train_step(batch, {0, 0, 0, 10}), "smoothness"), 0.0);
-  EXPECT_GT(entry(make()->train_step(batch, {0, 0, 0, 10}), "smoothness"), 0.0);
+  EXPECT_EQ(reported(make({{"epsilon", 0.0}})->train_step(batch, {0, 0, 0, 10}), "smoothness"), 0.0);
+  EXPECT_GT(reported(make()->train_step(batch, {0, 0, 0, 10}), "smoothness"), 0.0);
 }
 
 TEST(Vat, AnImagesRootMeanSquareIsTakenAlone) {
@@ -196,8 +190,8 @@ TEST(Vat, Fidelity5SmoothnessDoesNotDependOnTheLabels) {
   const StepReport labelled = make()->train_step(batch, {0, 0, 0, 10});
   batch.label.zero_();
   const StepReport unlabelled = make()->train_step(batch, {0, 0, 0, 10});
-  EXPECT_EQ(entry(labelled, "smoothness"), entry(unlabelled, "smoothness"));
-  EXPECT_NE(entry(labelled, "seg"), entry(unlabelled, "seg"));
+  EXPECT_EQ(reported(labelled, "smoothness"), reported(unlabelled, "smoothness"));
+  EXPECT_NE(reported(labelled, "seg"), reported(unlabelled, "seg"));
 }
 
 // The step's gradient is that of L_seg + α LDS in one graph, with the noise of the method's own stream.
