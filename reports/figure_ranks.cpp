@@ -67,12 +67,11 @@ void add_bars(CriticalDifference& diagram, const json& groups, const std::map<st
   }
 }
 
-std::string friedman_text(const json& friedman) {
+std::string friedman_note(const json& friedman) {
   if (friedman.is_null()) return "no Friedman test of fewer than three methods or two patients";
   const json& f = friedman.at("iman_davenport_p");
-  const std::string p = p_text(f.is_null() ? friedman.at("p") : f);
   return fmt::format("Friedman test{}: p {}", f.is_null() ? "" : " (Iman and Davenport)",
-                     p.starts_with('<') ? p : "= " + p);
+                     p_with_sign(f.is_null() ? friedman.at("p") : f));
 }
 
 CriticalDifference diagram_of(const json& report, const json& table, const json& ranking) {
@@ -94,7 +93,7 @@ CriticalDifference diagram_of(const json& report, const json& table, const json&
            render::label_of(table, "cells", ranking.at("cell")), ranking.at("patients").dump(),
            is_nemenyi ? "Nemenyi" : "pairwise Wilcoxon signed-rank, Holm",
            table.at("tests").at("alpha").get<double>()),
-       fmt::format("{}. {}", friedman_text(ranking.at("friedman")), id_of(report.at("size")))});
+       fmt::format("{}. {}", friedman_note(ranking.at("friedman")), id_of(report.at("size")))});
   return diagram;
 }
 
