@@ -27,8 +27,6 @@ class ContrastHeadsImpl final : public torch::nn::Module {
   at::Tensor feature_scores(std::size_t of_class, const at::Tensor& vectors);
   at::Tensor memory_scores(std::size_t of_class, const at::Tensor& vectors);
 
-  [[nodiscard]] std::size_t classes() const { return feature_selectors_.size(); }
-
  private:
   torch::nn::Sequential projection_, prediction_;
   std::vector<torch::nn::Sequential> feature_selectors_, memory_selectors_;  // by class
