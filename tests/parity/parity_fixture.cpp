@@ -139,7 +139,8 @@ void expect_gradients(torch::nn::Module& module, const nlohmann::json& rows) {
     ASSERT_TRUE(gradient.defined()) << row.at("name");
     const bool is_double = gradient.scalar_type() == at::kDouble;
     const double norm = row.at("grad_norm").get<double>();
-    const double slack = relative * norm + 1e-15;  // norms near 1e-17 mean zero
+    // A norm near 1e-15 is rounding, of a bias in front of an instance norm say, and another on another CPU.
+    const double slack = relative * norm + 2e-14;
     EXPECT_NEAR(gradient.to(at::kDouble).norm().item<double>(), norm,
                 is_double ? slack : row.at("norm_atol").get<double>())
         << row.at("name");
