@@ -99,7 +99,7 @@ at::Tensor gradient_at_rest(const at::Tensor& x, const at::Tensor& weight, const
 }
 
 // By cuDNN's forward algorithms, which are deterministic and fast; its deterministic ones for gradients at
-// stride 2 take up to 80 times as long as its others.
+// stride 2 take up to 50 times as long as its others.
 at::Tensor input_gradient_of(const at::Tensor& x, const at::Tensor& weight, const at::Tensor& gradient,
                              const Attributes& attributes) {
   const std::int64_t stride = attributes.stride;
