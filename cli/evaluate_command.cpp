@@ -23,7 +23,8 @@ namespace {
 using nlohmann::json;
 
 struct Arguments {
-  std::string labels, predictions, split, out, name = "predictions", label_map, policy = "default";
+  std::string labels, predictions, split, out, name = "predictions", label_map, reference_label_map,
+                                               policy = "default";
   std::vector<std::string> metrics = metric_ids();
   bool allow_missing = false, as_json = false;
 
@@ -74,6 +75,7 @@ FolderOptions folder_options(const Arguments& a) {
   options.policy = *parse_empty_policy(a.policy);
   options.threads = available_cores();
   if (!a.label_map.empty()) options.label_ids = read_label_ids(a.label_map);
+  if (!a.reference_label_map.empty()) options.reference_ids = read_label_ids(a.reference_label_map);
   return options;
 }
 
@@ -93,6 +95,14 @@ void write_conventions(const Arguments& a, const ConventionMatrix& matrix) {
   write_file_atomically(std::filesystem::path(a.out) / "conventions.csv", text);
 }
 
+// null where the labels are class indices already
+json label_map_json(const std::string& path) {
+  if (path.empty()) return nullptr;
+  json map = json::object();
+  for (const auto& [label, organ] : read_label_ids(path)) map[std::to_string(label)] = organ_name(organ);
+  return map;
+}
+
 // How the scores were taken.
 void write_record(const Arguments& a, const FolderScores& result) {
   json metrics = json::array();
@@ -106,6 +116,8 @@ void write_record(const Arguments& a, const FolderScores& result) {
   }
   const json record{{"name", a.name},
                     {"policy", a.policy},
+                    {"label_map", label_map_json(a.label_map)},
+                    {"reference_label_map", label_map_json(a.reference_label_map)},
                     {"metrics", metrics},
                     {"nsd_tolerances_mm", nsd_tolerances_mm()},
                     {"cases", result.cases},
@@ -115,12 +127,18 @@ void write_record(const Arguments& a, const FolderScores& result) {
   write_file_atomically(std::filesystem::path(a.out) / "evaluation.json", record.dump(2) + "\n");
 }
 
+std::string missing_text(const FolderScores& result) {
+  std::string text = fmt::format("no prediction for {} of {} cases: {}", result.missing.size(),
+                                 static_cast<std::int64_t>(result.missing.size()) + result.cases,
+                                 fmt::join(result.missing, ", "));
+  for (const auto& [case_id, found] : result.found_instead) text += fmt::format("; {}", found);
+  return text;
+}
+
 void evaluate(const Arguments& a, int& exit_status) {
   const Split split = read_split(a.split.empty() ? split_file("amos22") : std::filesystem::path(a.split));
   const FolderScores result = evaluate_folder(a.labels, a.predictions, split, folder_options(a));
-  const std::string missing = fmt::format("no prediction for {} of {} cases: {}", result.missing.size(),
-                                          static_cast<std::int64_t>(result.missing.size()) + result.cases,
-                                          fmt::join(result.missing, ", "));
+  const std::string missing = missing_text(result);
   if (!result.missing.empty() && !a.allow_missing) {
     throw DataError(missing + ". Add them to " + a.predictions + ", or pass --allow-missing", true);
   }
@@ -159,6 +177,8 @@ void add_evaluate_command(CLI::App& app, int& exit_status) {
   command->add_option("--out", a->out, "Folder for scores.csv")->required();
   command->add_option("--label-map", a->label_map,
                       "JSON that maps the predictions' labels to class indices 0..13 or names of organs");
+  command->add_option("--reference-label-map", a->reference_label_map,
+                      "The same for the references' labels (BTCV's numbers, say)");
   command->add_option("--metrics", a->metrics, "Metrics to take (default: all)")
       ->check(CLI::IsMember(metric_ids()))
       ->delimiter(',');

@@ -1,9 +1,11 @@
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include <memory>
 #include <string>
 
 #include "cli/commands.h"
+#include "core/error.h"
 #include "core/interrupt.h"
 #include "core/progress.h"
 #include "experiments/devices.h"
@@ -27,7 +29,12 @@ void add_predict_command(CLI::App& app, int&) {
     request->modality = parse_modality(*modality);
     request->device = choose_device(*device);
     const auto progress = make_console_progress();
-    for (const auto& file : predict_folder(*request, *progress)) fmt::print("{}\n", file.string());
+    const PredictedFolder result = predict_folder(*request, *progress);
+    for (const auto& file : result.written) fmt::print("{}\n", file.string());
+    if (!result.faults.empty()) {
+      throw DataError(fmt::format("{} of {} images could not be predicted:\n  {}", result.faults.size(),
+                                  result.images, fmt::join(result.faults, "\n  ")));
+    }
   });
 }
 

@@ -20,10 +20,15 @@ struct Dataset {
   std::filesystem::path folder;
   bool is_phantom = false;                   // written by this program's phantom generator
   std::map<std::string, DatasetCase> cases;  // by case id
+
+  /// What lies in place of a case's image or label, or beside it under a name like its own: "found
+  /// amos_0001_0000.nii.gz in imagesTr"; for the message about missing cases. Empty if nothing does.
+  [[nodiscard]] std::string remark_of(const std::string& case_id) const;
 };
 
-/// Finds images and labels. Throws DataError (exit status 2) if the folder is missing, empty, or not in
-/// AMOS22's form.
+/// Finds images and labels. A case in two of the folders must be the same file in both. Throws DataError
+/// (exit status 2) if the folder is missing, empty, or not in AMOS22's form, if a case has two different
+/// files, or if dataset.json names a label otherwise than AMOS22 does.
 Dataset open_dataset(const std::filesystem::path& folder);
 
 /// The cases of the split that the dataset lacks (image or label).

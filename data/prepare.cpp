@@ -45,12 +45,32 @@ struct CasePlan {
   DatasetCase files;
   Modality modality;
   fs::path cache_file;
+  bool is_training = false;
+  std::vector<std::int64_t> organs;  // that its task labels
 };
+
+// Readable files that hold nothing to learn from: most likely an export that went wrong.
+void warn_of_emptiness(const CasePlan& plan, const ImageVolume& image, const std::optional<LabelMap>& label) {
+  const auto [low, high] = std::minmax_element(image.voxels.begin(), image.voxels.end());
+  if (low != image.voxels.end() && *low == *high) {
+    log_warning(fmt::format("{}: every voxel has the value {}; is this the right image?",
+                            plan.files.image.string(), *low));
+  }
+  if (!label || !plan.is_training) return;
+  const auto is_labelled = [&](std::uint8_t value) {
+    return std::find(plan.organs.begin(), plan.organs.end(), value) != plan.organs.end();
+  };
+  if (std::none_of(label->voxels.begin(), label->voxels.end(), is_labelled)) {
+    log_warning(fmt::format("{}: no voxel of this training label is an organ that its task labels ({})",
+                            plan.files.label.string(), fmt::join(plan.organs, ", ")));
+  }
+}
 
 PreprocessedCase preprocess_case(const CasePlan& plan, const PreprocessConfig& config) {
   const ImageVolume image = read_image(plan.files.image);
   std::optional<LabelMap> label;
   if (!plan.files.label.empty()) label = read_label(plan.files.label);
+  warn_of_emptiness(plan, image, label);
   try {
     return preprocess(image, label, plan.modality, config, plan.case_id);
   } catch (const DataError& error) {
@@ -94,7 +114,8 @@ std::vector<CasePlan> plan_cases(const Dataset& dataset, const Split& split, con
     const Modality modality = split.task_of(c).modality;
     const std::string key = case_cache_key(c.case_id, found, modality, config, hashes);
     all += c.case_id + key;
-    plans.push_back({c.case_id, found, modality, cache / "cases" / (key + ".safetensors")});
+    plans.push_back({c.case_id, found, modality, cache / "cases" / (key + ".safetensors"),
+                     c.subset == Subset::train, split.task_of(c).organs});
   }
   data_sha256 = sha256(all);
   return plans;

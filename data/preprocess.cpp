@@ -13,22 +13,9 @@ namespace totum {
 
 namespace {
 
-// Headers of an image and its label may differ in the last digits of their float32 transforms: a twentieth of
-// a voxel is far above that and far below anything that would move a label.
-constexpr double kGridToleranceVoxels = 0.05;
-
 void check_grids(const Geometry& image, const Geometry& label) {
-  if (image.size_xyz != label.size_xyz) {
-    throw DataError(
-        fmt::format("the label has {} x {} x {} voxels, its image {} x {} x {}; store it on the image's grid",
-                    label.size_xyz[0], label.size_xyz[1], label.size_xyz[2], image.size_xyz[0],
-                    image.size_xyz[1], image.size_xyz[2]));
-  }
-  const Vector3 spacing = spacing_mm_xyz(image);
-  if (!same_grid(image, label, kGridToleranceVoxels * *std::min_element(spacing.begin(), spacing.end()))) {
-    throw DataError(
-        "the label has another spacing, origin or direction than its image; store it on the image's grid");
-  }
+  const std::string fault = grid_fault(label, image, "its image");
+  if (!fault.empty()) throw DataError("the label " + fault);
 }
 
 constexpr Shape3 kNotPadded{0, 0, 0};

@@ -3,6 +3,7 @@
 
 #include <array>
 #include <cstdint>
+#include <string>
 #include <vector>
 
 namespace totum {
@@ -24,8 +25,31 @@ double voxel_volume_ml(const Geometry& geometry);
 Vector3 world_mm(const Geometry& geometry, double i, double j, double k);
 /// Nearest axis code of each voxel axis, e.g. "RAS", "LPS" (nibabel's aff2axcodes).
 std::array<char, 3> axis_codes(const Geometry& geometry);
-/// Equal sizes, and affines that move no voxel by more than `tolerance_mm`.
-bool same_grid(const Geometry& a, const Geometry& b, double tolerance_mm = 1e-3);
+/// Are two axes off the right angle by more than float32 rounding of the affine explains (cosine above 1e-6)?
+/// Lengths along the columns then say nothing about distances between voxels that differ in both indices.
+bool is_sheared(const Geometry& geometry);
+
+/// How far two grids of one size lie apart. Each part is the largest displacement of a corner voxel that it
+/// alone would cause: another origin, another spacing, another direction of the axes.
+struct GridDifference {
+  bool other_size = false;     // then nothing else is measured
+  double displacement_mm = 0;  // the largest of the eight corner voxels' centres
+  double allowed_mm = 0;       // kGridToleranceEdges of the smallest voxel edge of both
+  double origin_mm = 0, spacing_mm = 0, direction_mm = 0;
+
+  [[nodiscard]] bool is_same() const;
+};
+/// The one tolerance for "the same grid": far above the rounding of float32 headers, far below a shift that
+/// moves a label.
+inline constexpr double kGridToleranceEdges = 0.05;
+GridDifference grid_difference(const Geometry& a, const Geometry& b);
+/// Equal sizes, and no corner voxel more than kGridToleranceEdges of the smallest edge away.
+bool same_grid(const Geometry& a, const Geometry& b);
+/// Equal sizes, and no corner voxel more than `tolerance_mm` away.
+bool same_grid(const Geometry& a, const Geometry& b, double tolerance_mm);
+/// "lies on another grid than labelsTr/a.nii.gz: …", with the displacement, what is allowed, the parts and
+/// what to do; empty for the same grid. `other` names b.
+std::string grid_fault(const Geometry& a, const Geometry& b, const std::string& other);
 
 template <class T>
 struct Volume {

@@ -10,6 +10,8 @@
 
 #include "core/error.h"
 #include "core/json_reader.h"
+#include "data/case_files.h"
+#include "data/label_names.h"
 #include "data/nifti.h"
 #include "evaluation/score_case.h"
 
@@ -19,19 +21,27 @@ namespace {
 
 namespace fs = std::filesystem;
 
-std::map<std::string, fs::path> label_maps_in(const fs::path& folder) {
-  constexpr std::string_view kExtension = ".nii.gz";
-  if (!fs::is_directory(folder))
-    throw DataError(fmt::format("{}: there is no such folder", folder.string()), true);
-  std::map<std::string, fs::path> found;
-  for (const auto& entry : fs::directory_iterator(folder)) {
-    const std::string name = entry.path().filename().string();
-    if (name.ends_with(kExtension) && !name.starts_with('.'))
-      found[name.substr(0, name.size() - kExtension.size())] = entry.path();
+CaseFiles label_maps_in(const fs::path& folder) {
+  CaseFiles found = case_files_in(folder);
+  if (found.files.empty() && found.unusable.empty()) {
+    throw DataError(fmt::format("{}: holds no label map (CASE.nii.gz, one file a case), but {}",
+                                folder.string(), found.others_text()),
+                    true);
   }
-  if (found.empty())
-    throw DataError(fmt::format("{}: holds no label map (CASE.nii.gz)", folder.string()), true);
   return found;
+}
+
+// What a folder's label maps are called in a dataset.json in it or, for references, beside it.
+void check_names(const fs::path& labels, const fs::path& predictions, const FolderOptions& options) {
+  constexpr const char* kAdvice =
+      "totum scores AMOS22's numbers; say with {} FILE.json which label is which class, or correct "
+      "dataset.json";
+  const std::string of_references = fmt::format(kAdvice, "--reference-label-map");
+  const fs::path folder = fs::absolute(labels).lexically_normal();
+  check_label_names(folder / "dataset.json", options.reference_ids, of_references);
+  const fs::path parent = folder.has_filename() ? folder.parent_path() : folder.parent_path().parent_path();
+  check_label_names(parent / "dataset.json", options.reference_ids, of_references);
+  check_label_names(predictions / "dataset.json", options.label_ids, fmt::format(kAdvice, "--label-map"));
 }
 
 Modality modality_of(const std::string& case_id, const Split& split) {
@@ -45,7 +55,8 @@ Modality modality_of(const std::string& case_id, const Split& split) {
   return *modality;
 }
 
-// A class index, or the name of an organ; nullopt for anything else.
+// A class index, or the name of an organ; nullopt for anything else. Other spellings of a name are for
+// dataset.json only: who writes a map writes totum's names.
 std::optional<std::uint8_t> parse_class(const nlohmann::json& value) {
   for (std::int64_t organ = 0; organ <= kOrgans; ++organ) {
     if (value.is_string() ? value.get<std::string>() == organ_name(organ)
@@ -55,7 +66,7 @@ std::optional<std::uint8_t> parse_class(const nlohmann::json& value) {
   return std::nullopt;
 }
 
-LabelMap read_prediction(const fs::path& path, const LabelIds& ids) {
+LabelMap read_mapped(const fs::path& path, const LabelIds& ids) {
   if (ids.empty()) return read_label(path);
   const ImageVolume image = read_image(path);
   LabelMap labels{image.geometry, std::vector<std::uint8_t>(image.voxels.size())};
@@ -123,26 +134,31 @@ FolderScores evaluate_folder(const fs::path& labels, const fs::path& predictions
   const ScoringOptions scoring{options.metrics, options.policy, options.threads};
   std::map<EmptyPolicy, std::vector<Score>> by_policy;
   FolderScores result;
-  const auto predicted = label_maps_in(predictions);
-  const auto references = label_maps_in(labels);
-  for (const auto& [case_id, path] : predicted) {
-    if (!references.contains(case_id)) result.without_reference.push_back(case_id);
+  const CaseFiles predicted = label_maps_in(predictions);
+  const CaseFiles references = label_maps_in(labels);
+  check_names(labels, predictions, options);
+  for (const auto& [case_id, path] : predicted.files) {
+    if (!references.files.contains(case_id)) result.without_reference.push_back(case_id);
   }
   std::vector<std::string> faults;
-  for (const auto& [case_id, path] : references) {
-    const auto prediction_path = predicted.find(case_id);
-    if (prediction_path == predicted.end()) {
+  for (const auto& [case_id, why] : references.unusable) faults.push_back(why);
+  for (const auto& [case_id, path] : references.files) {
+    const auto prediction_path = predicted.files.find(case_id);
+    if (const auto unusable = predicted.unusable.find(case_id); unusable != predicted.unusable.end()) {
+      faults.push_back(unusable->second);
+      continue;
+    }
+    if (prediction_path == predicted.files.end()) {
       result.missing.push_back(case_id);
+      if (std::string instead = predicted.instead_of(case_id); !instead.empty())
+        result.found_instead[case_id] = fmt::format("{}, wanted {}{}", instead, case_id, kCaseExtension);
       continue;
     }
     try {
-      const LabelMap reference = read_label(path);
-      const LabelMap prediction = read_prediction(prediction_path->second, options.label_ids);
-      if (!same_grid(reference.geometry, prediction.geometry)) {
-        throw DataError(fmt::format(
-            "{}: has another size, spacing, origin or direction than {}; write it on the image's grid",
-            prediction_path->second.string(), path.string()));
-      }
+      const LabelMap reference = read_mapped(path, options.reference_ids);
+      const LabelMap prediction = read_mapped(prediction_path->second, options.label_ids);
+      const std::string fault = grid_fault(prediction.geometry, reference.geometry, path.string());
+      if (!fault.empty()) throw DataError(fmt::format("{}: {}", prediction_path->second.string(), fault));
       const CaseToScore c{options.run, case_id, modality_of(case_id, split), "native"};
       for (const auto& [policy, scores] :
            score_case_by_policy(c, prediction.voxels, reference.voxels, reference.geometry, split, scoring)) {

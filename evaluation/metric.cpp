@@ -12,11 +12,11 @@ const std::vector<MetricDescription>& all_metrics() {
       {"sensitivity", "sensitivity", "|P∩R| / |R|", ""},
       {"precision", "precision", "|P∩R| / |P|", ""},
       {"volume_error_ml", "volume error", "||P|-|R|| · voxel volume", "ml", 1, false, false, 1.0},
-      {"nsd", "NSD", "(|{p∈S(P): d(p,S(R))≤t}| + |{r∈S(R): d(r,S(P))≤t}|) / (|S(P)|+|S(R)|)", "", 1, true,
+      {"nsd", "NSD", "(|{p∈S(P): d(p,S(R))≤t}| + |{r∈S(R): d(r,S(P))≤t}|) / (|S(P)|+|S(R)|)", "", 2, true,
        true},
-      {"hd95", "HD95", "max(q95{d(p,S(R))}, q95{d(r,S(P))}), q95 with linear interpolation", "mm", 1, false,
+      {"hd95", "HD95", "max(q95{d(p,S(R))}, q95{d(r,S(P))}), q95 with linear interpolation", "mm", 2, false,
        true, 1.0},
-      {"assd", "ASSD", "(Σ d(p,S(R)) + Σ d(r,S(P))) / (|S(P)|+|S(R)|)", "mm", 1, false, true, 0.5},
+      {"assd", "ASSD", "(Σ d(p,S(R)) + Σ d(r,S(P))) / (|S(P)|+|S(R)|)", "mm", 2, false, true, 0.5},
   };
   return metrics;
 }

@@ -139,9 +139,9 @@ Rescoring Rescorer::rescore(const fs::path& run, const std::string& grid) {
     if (!fs::exists(path)) return {result.cases, 0, path.string() + ": the label map is missing"};
     const Reference reference = reference_of(c, plan.split, plan.preprocess, grid);
     const LabelMap prediction = read_label(path);
-    if (!same_grid(reference.geometry, prediction.geometry)) {
-      return {result.cases, 0, fmt::format("{}: lies on another grid than its reference", path.string())};
-    }
+    if (std::string fault = grid_fault(prediction.geometry, reference.geometry, "its reference");
+        !fault.empty())
+      return {result.cases, 0, fmt::format("{}: {}", path.string(), fault)};
     for (const Score& s : score_case({"", c.case_id, plan.split.task_of(c).modality, grid}, prediction.voxels,
                                      reference.voxels, prediction.geometry, plan.split, {plan.metrics})) {
       again.emplace(key_of(s), s);

@@ -52,16 +52,26 @@ std::optional<double> value_of(const std::string& metric, const OrganInCase& o, 
   return metric == "hd95" ? o.hd95_mm : o.assd_mm;
 }
 
-Vector3 spacing_dhw(const Geometry& geometry) {
-  const Vector3 xyz = spacing_mm_xyz(geometry);
-  return {xyz[2], xyz[1], xyz[0]};
-}
-
+// The longest of the image's four diagonals, which are equal but under shear.
 double diagonal_mm(const Geometry& geometry) {
-  const Vector3 spacing = spacing_mm_xyz(geometry);
   double squares = 0;
-  for (std::size_t axis = 0; axis < 3; ++axis)
-    squares += std::pow(spacing[axis] * static_cast<double>(geometry.size_xyz[axis]), 2);
+  if (!is_sheared(geometry)) {
+    const Vector3 spacing = spacing_mm_xyz(geometry);
+    for (std::size_t axis = 0; axis < 3; ++axis)
+      squares += std::pow(spacing[axis] * static_cast<double>(geometry.size_xyz[axis]), 2);
+    return std::sqrt(squares);
+  }
+  const auto size = geometry.size_xyz;
+  for (const auto& [x, y] : {std::pair{1, 1}, {-1, 1}, {1, -1}, {-1, -1}}) {
+    double along = 0;
+    for (std::size_t row = 0; row < 3; ++row) {
+      const auto& a = geometry.affine[row];
+      along += std::pow(a[0] * static_cast<double>(x * size[0]) + a[1] * static_cast<double>(y * size[1]) +
+                            a[2] * static_cast<double>(size[2]),
+                        2);
+    }
+    squares = std::max(squares, along);
+  }
   return std::sqrt(squares);
 }
 
@@ -102,8 +112,7 @@ std::vector<OrganInCase> measure(const CaseToScore& c, std::span<const std::uint
     OrganInCase& o = organs[static_cast<std::size_t>(i)];
     if (o.presence() != Presence::both) return;
     const auto distances =
-        surface_distances_mm(prediction, reference, geometry.shape(), spacing_dhw(geometry),
-                             boxes[static_cast<std::size_t>(i)], o.organ);
+        surface_distances_mm(prediction, reference, geometry, boxes[static_cast<std::size_t>(i)], o.organ);
     o.nsd = totum::nsd(distances, nsd_tolerances_mm()[static_cast<std::size_t>(i)]);
     o.hd95_mm = totum::hd95_mm(distances);
     o.assd_mm = totum::assd_mm(distances);

@@ -8,6 +8,7 @@
 #include <optional>
 
 #include "core/json_reader.h"
+#include "evaluation/nearest_places.h"
 #include "evaluation/nsd_tolerances.json.h"
 
 namespace totum {
@@ -289,6 +290,19 @@ std::vector<double> directed(const BoxedMask& from, const BoxedMask& to, const V
   return distances;
 }
 
+// The surface voxels' places in mm, in raster order.
+SurfacePlaces places_of(const BoxedMask& mask, const VoxelBox& box, const Geometry& geometry) {
+  const auto [d, h, w] = mask.shape();
+  SurfacePlaces places;
+  for (std::int64_t i = 0; i < d * h * w; ++i) {
+    if (mask.surface()[index(i)] == 0) continue;
+    places.push_back(world_mm(geometry, static_cast<double>(i % w + box.begin[2]),
+                              static_cast<double>(i / w % h + box.begin[1]),
+                              static_cast<double>(i / (w * h) + box.begin[0])));
+  }
+  return places;
+}
+
 double percentile95(std::vector<double> values) {
   const double place = 0.95 * static_cast<double>(values.size() - 1);
   const auto below = static_cast<std::ptrdiff_t>(place);
@@ -350,6 +364,21 @@ SurfaceDistances surface_distances_mm(std::span<const std::uint8_t> prediction,
   return {directed(ours, theirs, spacing_mm_dhw, rows), directed(theirs, ours, spacing_mm_dhw, rows)};
 }
 
+SurfaceDistances surface_distances_mm(std::span<const std::uint8_t> prediction,
+                                      std::span<const std::uint8_t> reference, const Geometry& geometry,
+                                      const VoxelBox& box, std::int64_t organ) {
+  if (!is_sheared(geometry)) {
+    const Vector3 xyz = spacing_mm_xyz(geometry);
+    return surface_distances_mm(prediction, reference, geometry.shape(), {xyz[2], xyz[1], xyz[0]}, box,
+                                organ);
+  }
+  if (box.empty()) return {};
+  const SurfacePlaces ours = places_of(BoxedMask(prediction, geometry.shape(), box, organ), box, geometry);
+  const SurfacePlaces theirs = places_of(BoxedMask(reference, geometry.shape(), box, organ), box, geometry);
+  if (ours.empty() || theirs.empty()) return {};
+  return {nearest_distances_mm(ours, theirs), nearest_distances_mm(theirs, ours)};
+}
+
 std::optional<double> hd95_mm(const SurfaceDistances& distances) {
   if (has_none(distances)) return std::nullopt;
   return std::max(percentile95(distances.from_prediction_mm), percentile95(distances.from_reference_mm));
@@ -363,7 +392,9 @@ std::optional<double> assd_mm(const SurfaceDistances& distances) {
 
 std::optional<double> nsd(const SurfaceDistances& distances, double tolerance_mm) {
   if (has_none(distances)) return std::nullopt;
-  const auto is_within = [&](double distance) { return distance <= tolerance_mm + 1e-9; };
+  constexpr double kFloat32Slack = 1e-6;
+  const double within_mm = tolerance_mm * (1 + kFloat32Slack);
+  const auto is_within = [&](double distance) { return distance <= within_mm; };
   const auto& p = distances.from_prediction_mm;
   const auto& r = distances.from_reference_mm;
   const auto within =

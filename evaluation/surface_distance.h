@@ -32,8 +32,15 @@ struct SurfaceDistances {
   std::vector<double> from_prediction_mm, from_reference_mm;
 };
 
-/// Of one organ within its box. Exact (Felzenszwalb and Huttenlocher, Theory of Computing 8 (2012) 415, with
-/// the voxel size along each axis). Both lists are empty if the organ is missing in either map.
+/// Of one organ within its box. Exact; under shear in the affine's own metric, by a k-d tree of the surface
+/// voxels' places in mm, else along the axes as below.
+SurfaceDistances surface_distances_mm(std::span<const std::uint8_t> prediction,
+                                      std::span<const std::uint8_t> reference, const Geometry& geometry,
+                                      const VoxelBox& box, std::int64_t organ);
+
+/// Of one organ within its box, on axes at right angles. Exact (Felzenszwalb and Huttenlocher, Theory of
+/// Computing 8 (2012) 415, with the voxel size along each axis). Both lists are empty if the organ is missing
+/// in either map.
 SurfaceDistances surface_distances_mm(std::span<const std::uint8_t> prediction,
                                       std::span<const std::uint8_t> reference, const Shape3& shape,
                                       const Vector3& spacing_mm_dhw, const VoxelBox& box, std::int64_t organ);
@@ -44,7 +51,8 @@ std::optional<double> hd95_mm(const SurfaceDistances& distances);
 /// Average symmetric surface distance: mean over the surface voxels of both. nullopt without distances.
 std::optional<double> assd_mm(const SurfaceDistances& distances);
 /// Normalised surface distance: the share of both surfaces' voxels that lie within the tolerance of the other
-/// (1e-9 mm more is within, so that three steps of 0.7 mm are 2.1 mm). nullopt without distances.
+/// (a millionth of it more is within: a voxel edge that a header keeps as float32, or as the product of a
+/// float32 direction and a float32 spacing, is up to 4e-7 too long). nullopt without distances.
 /// Source: Nikolov et al., JMIR 23 (2021) e26151, counted in voxels as MONAI does, not in area.
 std::optional<double> nsd(const SurfaceDistances& distances, double tolerance_mm);
 

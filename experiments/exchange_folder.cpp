@@ -105,20 +105,6 @@ const Geometry& grid_of(const Exchange& exchange, const PreparedCase& image) {
   return is_native(exchange) ? image.native() : image.network();
 }
 
-std::string size_text(const Geometry& grid) { return fmt::format("{}", fmt::join(grid.size_xyz, " x ")); }
-
-// What is wrong with the place of a label map; empty if nothing is.
-std::string grid_fault(const Geometry& image, const Geometry& written) {
-  if (written.size_xyz != image.size_xyz) {
-    return fmt::format("has {} voxels (x, y, z), its image {}", size_text(written), size_text(image));
-  }
-  const Vector3 spacing = spacing_mm_xyz(image);
-  constexpr double kVoxels =
-      0.05;  // as for labels: far above float32 headers, far below a shift that matters
-  if (same_grid(image, written, kVoxels * *std::min_element(spacing.begin(), spacing.end()))) return "";
-  return "has another spacing, origin or direction than its image; copy the image's affine";
-}
-
 std::string value_fault(const std::vector<float>& voxels) {
   std::set<float> unknown;
   for (const float value : voxels) {
@@ -140,7 +126,7 @@ std::string fault_of(const Exchange& exchange, const PreparedCase& image) {
   try {
     const Geometry& grid = grid_of(exchange, image);
     const ImageVolume written = read_image(path);
-    std::string fault = grid_fault(grid, written.geometry);
+    std::string fault = grid_fault(written.geometry, grid, "its image");
     if (fault.empty()) fault = value_fault(written.voxels);
     return fault.empty() ? "" : fmt::format("{} {}", name, fault);
   } catch (const DataError& error) {

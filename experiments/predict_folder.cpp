@@ -10,6 +10,7 @@
 #include "core/interrupt.h"
 #include "core/log.h"
 #include "core/sha256.h"
+#include "data/case_files.h"
 #include "data/nifti.h"
 #include "data/preprocess.h"
 #include "experiments/predict_case.h"
@@ -23,25 +24,25 @@ namespace {
 
 namespace fs = std::filesystem;
 
-constexpr std::string_view kExtension = ".nii.gz";
-
-std::vector<fs::path> images_in(const fs::path& place) {
+std::vector<fs::path> images_in(const fs::path& place, std::vector<std::string>& faults) {
   std::vector<fs::path> images;
   if (fs::is_regular_file(place)) return {place};
   if (!fs::is_directory(place))
     throw DataError(fmt::format("{}: there is no such file or folder", place.string()), true);
-  for (const auto& entry : fs::directory_iterator(place)) {
-    const std::string name = entry.path().filename().string();
-    if (name.ends_with(kExtension) && !name.starts_with('.')) images.push_back(entry.path());
+  const CaseFiles found = case_files_in(place);
+  for (const auto& [case_id, image] : found.files) images.push_back(image);
+  for (const auto& [case_id, why] : found.unusable) faults.push_back(why);
+  if (images.empty() && faults.empty()) {
+    throw DataError(fmt::format("{}: no image (CASE.nii.gz), but {}", place.string(), found.others_text()),
+                    true);
   }
-  if (images.empty()) throw DataError(fmt::format("{}: no image (*.nii.gz)", place.string()), true);
-  std::sort(images.begin(), images.end());
   return images;
 }
 
 std::string stem_of(const fs::path& image) {
   const std::string name = image.filename().string();
-  return name.ends_with(kExtension) ? name.substr(0, name.size() - kExtension.size()) : image.stem().string();
+  return name.ends_with(kCaseExtension) ? name.substr(0, name.size() - kCaseExtension.size())
+                                        : image.stem().string();
 }
 
 Modality modality_of(const fs::path& image, const std::optional<Modality>& given) {
@@ -57,13 +58,13 @@ Modality modality_of(const fs::path& image, const std::optional<Modality>& given
 }
 
 void predict_image(Method& method, const RunRecord& record, const fs::path& image, Modality modality,
-                   const fs::path& out) {
+                   const fs::path& target) {
   const ImageVolume volume = read_image(image);
   const PreprocessedCase prepared =
       preprocess(volume, std::nullopt, modality, record.preset.preprocess, stem_of(image));
   const NetworkImage input{prepared.image, prepared.network.shape(), modality, prepared.padding};
   const LabelMap network{prepared.network, predict_case(method, input, record)};
-  write_label_map(out / (stem_of(image) + std::string(kExtension)), to_native(network, volume.geometry));
+  write_label_map(target, to_native(network, volume.geometry));
 }
 
 // Weights of a run that is still in training, or that were changed since, predict nothing.
@@ -98,7 +99,7 @@ void check_target(const std::vector<fs::path>& images, const fs::path& out) {
 
 }  // namespace
 
-std::vector<fs::path> predict_folder(const PredictRequest& request, Progress& progress) {
+PredictedFolder predict_folder(const PredictRequest& request, Progress& progress) {
   RunRecord record = read_run_record(request.run);
   record.device = request.device;
   const auto method =
@@ -111,30 +112,32 @@ std::vector<fs::path> predict_folder(const PredictRequest& request, Progress& pr
         "the torso of the whole image is predicted, which the network has not seen in training");
     record.preset.preprocess.z_extent = "torso";
   }
-  const auto images = images_in(request.images);
+  PredictedFolder result;
+  const auto images = images_in(request.images, result.faults);
+  result.images = static_cast<std::int64_t>(images.size() + result.faults.size());
   check_target(images, request.out);
   pin_arithmetic(record.preset.threads, record.preset.deterministic);
   load_state(*method, request.run.best(), {"", false});
   progress.start(fmt::format("predicting {} images", images.size()),
                  static_cast<std::int64_t>(images.size()));
-  std::vector<fs::path> written;
-  std::vector<std::string> faults;
+  std::int64_t done = 0;
   for (const fs::path& image : images) {
     stop_if_interrupted("run the same command again");
     try {
-      predict_image(*method, record, image, modality_of(image, request.modality), request.out);
-      written.push_back(request.out / image.filename());
+      const fs::path target = request.out / (stem_of(image) + std::string(kCaseExtension));
+      predict_image(*method, record, image, modality_of(image, request.modality), target);
+      result.written.push_back(target);
+    } catch (const Interrupted&) {
+      throw;
     } catch (const DataError& error) {
-      faults.emplace_back(error.what());
+      result.faults.emplace_back(error.what());
+    } catch (const std::exception& error) {  // out of memory, say: the other images may be smaller
+      result.faults.push_back(fmt::format("{}: {}", image.string(), error.what()));
     }
-    progress.update(static_cast<std::int64_t>(written.size() + faults.size()), image.filename().string());
+    progress.update(++done, image.filename().string());
   }
   progress.finish();
-  if (!faults.empty()) {
-    throw DataError(fmt::format("{} of {} images could not be predicted:\n  {}", faults.size(), images.size(),
-                                fmt::join(faults, "\n  ")));
-  }
-  return written;
+  return result;
 }
 
 }  // namespace totum

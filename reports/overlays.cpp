@@ -60,8 +60,8 @@ LabelMap prediction_of(const fs::path& runs, const json& method, const PreparedC
   if (method.value("sha256", "") != sha256_of_file(file))
     throw DataError(fmt::format("{} is not the label map that the run wrote", file.string()));
   LabelMap map = read_label(file);
-  if (!same_grid(map.geometry, image.network()))
-    throw DataError(fmt::format("{} lies on another grid than the preprocessed image", file.string()));
+  const std::string fault = grid_fault(map.geometry, image.network(), "the preprocessed image");
+  if (!fault.empty()) throw DataError(fmt::format("{} {}", file.string(), fault));
   return map;
 }
 
