@@ -11,7 +11,7 @@
 
 namespace totum {
 
-inline constexpr const char* kCacheVersion = "totum-cache-1";
+inline constexpr const char* kCacheVersion = "totum-cache-2";
 
 using FileHashes = std::map<std::string, std::string>;  // SHA-256 by path
 

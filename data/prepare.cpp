@@ -2,9 +2,12 @@
 
 #include <fmt/format.h>
 #include <fmt/ranges.h>
+#include <sys/stat.h>
 
 #include <algorithm>
 #include <atomic>
+#include <cerrno>
+#include <cstring>
 #include <mutex>
 #include <nlohmann/json.hpp>
 
@@ -24,13 +27,14 @@ namespace {
 
 namespace fs = std::filesystem;
 
-// What stays the same while a file is not rewritten.
+// What stays the same while a file is not rewritten. The time of the last write can be set by anyone who
+// copies a file, that of the last change of its entry can't.
 std::string state_of(const fs::path& file) {
-  std::error_code error;
-  const auto size = fs::file_size(file, error);
-  const auto changed = fs::last_write_time(file, error).time_since_epoch().count();
-  if (error) throw DataError(fmt::format("{}: can't be read: {}", file.string(), error.message()));
-  return fmt::format("{} {}", size, changed);
+  struct stat found {};
+  if (::stat(file.c_str(), &found) != 0)
+    throw DataError(fmt::format("{}: can't be read: {}", file.string(), std::strerror(errno)));
+  return fmt::format("{} {} {}.{:09} {}.{:09}", found.st_size, found.st_ino, found.st_mtim.tv_sec,
+                     found.st_mtim.tv_nsec, found.st_ctim.tv_sec, found.st_ctim.tv_nsec);
 }
 
 nlohmann::json read_memory(const fs::path& path) {
@@ -45,12 +49,24 @@ struct CasePlan {
   DatasetCase files;
   Modality modality;
   fs::path cache_file;
+  std::string image_sha256, label_sha256;  // that the cache file is named by
 };
 
+// The bytes that the cache file's name stands for, or none at all: what is preprocessed is what was hashed.
+std::string read_hashed(const fs::path& path, const std::string& expected_sha256) {
+  std::string bytes = read_nifti_bytes(path);
+  if (sha256(bytes) != expected_sha256) {
+    throw DataError(fmt::format(
+        "{}: its bytes changed while the cases were prepared; run the same command again", path.string()));
+  }
+  return bytes;
+}
+
 PreprocessedCase preprocess_case(const CasePlan& plan, const PreprocessConfig& config) {
-  const ImageVolume image = read_image(plan.files.image);
+  const ImageVolume image = decode_image(read_hashed(plan.files.image, plan.image_sha256), plan.files.image);
   std::optional<LabelMap> label;
-  if (!plan.files.label.empty()) label = read_label(plan.files.label);
+  if (!plan.files.label.empty())
+    label = decode_label(read_hashed(plan.files.label, plan.label_sha256), plan.files.label);
   try {
     return preprocess(image, label, plan.modality, config, plan.case_id);
   } catch (const DataError& error) {
@@ -94,7 +110,9 @@ std::vector<CasePlan> plan_cases(const Dataset& dataset, const Split& split, con
     const Modality modality = split.task_of(c).modality;
     const std::string key = case_cache_key(c.case_id, found, modality, config, hashes);
     all += c.case_id + key;
-    plans.push_back({c.case_id, found, modality, cache / "cases" / (key + ".safetensors")});
+    plans.push_back({c.case_id, found, modality, cache / "cases" / (key + ".safetensors"),
+                     hashes.at(found.image.string()),
+                     found.label.empty() ? "" : hashes.at(found.label.string())});
   }
   data_sha256 = sha256(all);
   return plans;
