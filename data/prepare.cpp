@@ -109,7 +109,7 @@ std::vector<CasePlan> plan_cases(const Dataset& dataset, const Split& split, con
     const DatasetCase& found = dataset.cases.at(c.case_id);
     const Modality modality = split.task_of(c).modality;
     const std::string key = case_cache_key(c.case_id, found, modality, config, hashes);
-    all += c.case_id + key;
+    all += c.case_id + case_data_key(c.case_id, found, modality, config, hashes);
     plans.push_back({c.case_id, found, modality, cache / "cases" / (key + ".safetensors"),
                      hashes.at(found.image.string()),
                      found.label.empty() ? "" : hashes.at(found.label.string())});
@@ -204,7 +204,7 @@ std::string data_sha256_of(const Dataset& dataset, const Split& split, const Pre
   std::string all;
   for (const SplitCase& c : split.cases) {
     all += c.case_id +
-           case_cache_key(c.case_id, dataset.cases.at(c.case_id), split.task_of(c).modality, config, hashes);
+           case_data_key(c.case_id, dataset.cases.at(c.case_id), split.task_of(c).modality, config, hashes);
   }
   return sha256(all);
 }
