@@ -37,6 +37,8 @@ std::string state_of(const fs::path& file) {
                      found.st_mtim.tv_nsec, found.st_ctim.tv_sec, found.st_ctim.tv_nsec);
 }
 
+fs::path memory_of(const fs::path& cache) { return cache / "file-hashes.json"; }
+
 nlohmann::json read_memory(const fs::path& path) {
   if (!fs::exists(path)) return nlohmann::json::object();
   const auto memory = nlohmann::json::parse(read_file(path), nullptr, false);
@@ -50,12 +52,14 @@ struct CasePlan {
   Modality modality;
   fs::path cache_file;
   std::string image_sha256, label_sha256;  // that the cache file is named by
+  fs::path memory;                         // of hashes
 };
 
 // The bytes that the cache file's name stands for, or none at all: what is preprocessed is what was hashed.
-std::string read_hashed(const fs::path& path, const std::string& expected_sha256) {
+std::string read_hashed(const fs::path& path, const std::string& expected_sha256, const fs::path& memory) {
   std::string bytes = read_nifti_bytes(path);
   if (sha256(bytes) != expected_sha256) {
+    fs::remove(memory);  // what it remembers is wrong
     throw DataError(fmt::format(
         "{}: its bytes changed while the cases were prepared; run the same command again", path.string()));
   }
@@ -63,10 +67,11 @@ std::string read_hashed(const fs::path& path, const std::string& expected_sha256
 }
 
 PreprocessedCase preprocess_case(const CasePlan& plan, const PreprocessConfig& config) {
-  const ImageVolume image = decode_image(read_hashed(plan.files.image, plan.image_sha256), plan.files.image);
+  const ImageVolume image =
+      decode_image(read_hashed(plan.files.image, plan.image_sha256, plan.memory), plan.files.image);
   std::optional<LabelMap> label;
   if (!plan.files.label.empty())
-    label = decode_label(read_hashed(plan.files.label, plan.label_sha256), plan.files.label);
+    label = decode_label(read_hashed(plan.files.label, plan.label_sha256, plan.memory), plan.files.label);
   try {
     return preprocess(image, label, plan.modality, config, plan.case_id);
   } catch (const DataError& error) {
@@ -112,7 +117,7 @@ std::vector<CasePlan> plan_cases(const Dataset& dataset, const Split& split, con
     all += c.case_id + case_data_key(c.case_id, found, modality, config, hashes);
     plans.push_back({c.case_id, found, modality, cache / "cases" / (key + ".safetensors"),
                      hashes.at(found.image.string()),
-                     found.label.empty() ? "" : hashes.at(found.label.string())});
+                     found.label.empty() ? "" : hashes.at(found.label.string()), memory_of(cache)});
   }
   data_sha256 = sha256(all);
   return plans;
@@ -165,7 +170,7 @@ Atlas open_or_make_atlas(const PreparedDataset& prepared, const std::map<std::st
 
 std::map<std::string, std::string> hash_files(const std::vector<fs::path>& files, const fs::path& cache,
                                               int threads) {
-  const fs::path memory_path = cache / "file-hashes.json";
+  const fs::path memory_path = memory_of(cache);
   nlohmann::json memory = read_memory(memory_path);
   std::vector<std::string> state(files.size());
   std::vector<std::string> hash(files.size());
