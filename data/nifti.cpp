@@ -84,10 +84,10 @@ Volume<T> label_volume(const NiftiHeader& header, WholeVoxels<T> read, const cha
                                 read.unfit_value, wanted));
   }
   if (read.rounded > 0) {
-    log_warning(
-        fmt::format("{}: {} voxels hold labels that are no whole numbers, but within 0.001 of one; they "
-                    "are rounded",
-                    path.string(), read.rounded));
+    log_warning(fmt::format(
+        "{}: its labels are no whole numbers in {} of {} voxels, but within 0.001 of one; they are "
+        "rounded",
+        path.string(), read.rounded, read.values.size()));
   }
   return {header.geometry, std::move(read.values)};
 }
