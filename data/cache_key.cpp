@@ -11,12 +11,17 @@ namespace totum {
 
 namespace fs = std::filesystem;
 
-std::string case_cache_key(const std::string& case_id, const DatasetCase& files, Modality modality,
-                           const PreprocessConfig& config, const FileHashes& hashes) {
+std::string case_data_key(const std::string& case_id, const DatasetCase& files, Modality modality,
+                          const PreprocessConfig& config, const FileHashes& hashes) {
   const std::string own_threshold = config.torso == "body" ? case_id : "";
-  return sha256(fmt::format("{} {} {} {} {}{}", kCacheVersion, hashes.at(files.image.string()),
+  return sha256(fmt::format("totum-cache-1 {} {} {} {}{}", hashes.at(files.image.string()),
                             files.label.empty() ? "-" : hashes.at(files.label.string()), to_string(modality),
                             to_json(config).dump(), own_threshold));
+}
+
+std::string case_cache_key(const std::string& case_id, const DatasetCase& files, Modality modality,
+                           const PreprocessConfig& config, const FileHashes& hashes) {
+  return sha256(fmt::format("{} {}", kCacheVersion, case_data_key(case_id, files, modality, config, hashes)));
 }
 
 PreparedCase cached_case(const Dataset& dataset, const Split& split, const std::string& case_id,

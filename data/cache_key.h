@@ -11,12 +11,19 @@
 
 namespace totum {
 
-inline constexpr const char* kCacheVersion = "totum-cache-1";
+/// Another one for each change of what a file is read or preprocessed to. Files of version 1 may hold the
+/// voxels of a neighbour (CASE.nii beside CASE.nii.gz) and are never opened.
+inline constexpr const char* kCacheVersion = "totum-cache-2";
 
 using FileHashes = std::map<std::string, std::string>;  // SHA-256 by path
 
-/// What names a case's cache file: everything that decides the preprocessed case. `hashes` holds those of the
-/// case's files.
+/// SHA-256 over everything that a user decides about a preprocessed case: case, files, modality, settings.
+/// `hashes` holds those of the case's files. Runs are recorded with it, so the program's own versions have no
+/// part in it.
+std::string case_data_key(const std::string& case_id, const DatasetCase& files, Modality modality,
+                          const PreprocessConfig& config, const FileHashes& hashes);
+
+/// What names a case's cache file: the same, and kCacheVersion.
 std::string case_cache_key(const std::string& case_id, const DatasetCase& files, Modality modality,
                            const PreprocessConfig& config, const FileHashes& hashes);
 

@@ -1,87 +1,95 @@
 #include "data/nifti.h"
 
 #include <fmt/format.h>
-#include <itkImage.h>
-#include <itkImageFileReader.h>
-#include <itkNiftiImageIO.h>
-#include <unistd.h>
 
+#include <algorithm>
 #include <cmath>
-#include <cstdio>
-#include <cstdlib>
-#include <memory>
+#include <new>
+#include <stdexcept>
 
 #include "core/error.h"
 #include "core/files.h"
 #include "core/log.h"
+#include "data/gzip.h"
 #include "data/nifti_header.h"
+#include "data/nifti_voxels.h"
 
 namespace totum {
 
 namespace {
 
 namespace fs = std::filesystem;
-using ItkImage = itk::Image<float, 3>;
 
-// The voxels through ITK (all data types, byte orders and scaling); its geometry is not used.
-std::vector<float> read_with_itk(const fs::path& path, const Geometry& geometry) {
-  auto reader = itk::ImageFileReader<ItkImage>::New();
-  reader->SetImageIO(itk::NiftiImageIO::New());
-  reader->SetFileName(path.string());
-  reader->Update();
-  const auto* image = reader->GetOutput();
-  const auto size = image->GetLargestPossibleRegion().GetSize();
-  for (unsigned axis = 0; axis < 3; ++axis) {
-    if (static_cast<std::int64_t>(size[axis]) != geometry.size_xyz[axis]) {
-      throw DataError(fmt::format("{}: ITK reads another size than the header says", path.string()));
-    }
+struct UnpackedFile {
+  NiftiHeader header;
+  std::string unpacked;  // empty if the file was not packed
+  std::string_view bytes;
+};
+
+void unpack_checked(std::string_view file, const fs::path& path, UnpackedFile& out) {
+  if (!is_gzip(file)) {
+    if (path.extension() == ".gz" && !file.empty())
+      throw DataError(
+          fmt::format("{}: it is not a gzip file; replace the file with a whole one", path.string()));
+    out.header = parse_nifti_header(file, path);
+    out.bytes = file;
+    return;
   }
-  const float* begin = image->GetBufferPointer();
-  return {begin, begin + geometry.voxels()};
+  const NiftiHeader header = parse_nifti_start(unpack_start(file, kLongestHeader, path), path);
+  out.unpacked = unpack(file, announced_bytes(header), path);
+  out.header = parse_nifti_header(out.unpacked, path);
+  out.bytes = out.unpacked;
 }
 
-// ITK 5.2 refuses an affine with shear (a tilted gantry), though only the voxels are wanted from it: such a
-// file is handed over as a copy without orientation.
-std::vector<float> read_copy_without_orientation(const fs::path& path, const std::string& file,
-                                                 const Geometry& geometry) {
-  std::string copy = (fs::temp_directory_path() / "totum-XXXXXX.nii").string();
-  const int descriptor = ::mkstemps(copy.data(), 4);
-  if (descriptor < 0)
-    throw DataError(fmt::format("{}: no temporary file could be made for it", path.string()));
-  ::close(descriptor);
-  const std::unique_ptr<const std::string, void (*)(const std::string*)> removed(
-      &copy, [](const std::string* name) { std::remove(name->c_str()); });
-  write_file_atomically(copy, without_orientation(file));
-  return read_with_itk(copy, geometry);
-}
-
-std::vector<float> read_voxels(const fs::path& path, const std::string& file, const NiftiHeader& header) {
+// Whatever fails while one image is read is a fault of that image.
+template <class Action>
+auto guarded(const fs::path& path, Action&& action) {
+  const auto no_memory = [&] {
+    return DataError(fmt::format("{}: there is not enough memory to read it", path.string()));
+  };
   try {
-    return read_with_itk(path, header.geometry);
-  } catch (const itk::ExceptionObject&) {
-    try {
-      return read_copy_without_orientation(path, file, header.geometry);
-    } catch (const itk::ExceptionObject& error) {
-      throw DataError(fmt::format("{}: can't be read: {}", path.string(), error.GetDescription()));
-    }
+    return action();
+  } catch (const std::bad_alloc&) {
+    throw no_memory();
+  } catch (const std::length_error&) {
+    throw no_memory();
   }
 }
 
-ImageVolume read_checked(const fs::path& path) {
-  const std::string file = read_unpacked(path);
-  const NiftiHeader header = parse_nifti_header(file, path);
-  if (header.forms_disagree) {
-    log_warning(fmt::format("{}: sform and qform disagree; the sform is used", path.string()));
+void warn(const NiftiHeader& header, const fs::path& path) {
+  const auto say = [&](const std::string& what) { log_warning(fmt::format("{}: {}", path.string(), what)); };
+  if (header.forms_disagree) say("sform and qform disagree; the sform is used");
+  if (header.unit > 3) say(fmt::format("its unit of length {} is unknown; taken as mm", header.unit));
+  if (header.intercept_ignored) say("its scl_inter is not finite; taken as 0");
+  const Vector3 edges = spacing_mm_xyz(header.geometry);
+  constexpr double kLeast = 0.05;
+  constexpr double kMost = 20;
+  const auto [shortest, longest] = std::minmax_element(edges.begin(), edges.end());
+  if (*shortest < kLeast || *longest > kMost) {
+    say(fmt::format(
+        "its voxels measure {:.4g} x {:.4g} x {:.4g} mm; edges outside {}..{} mm are implausible, "
+        "see whether the unit of length in its header (xyzt_units) is right",
+        edges[0], edges[1], edges[2], kLeast, kMost));
   }
-  std::int64_t bad = voxels_not_finite(file, header);
-  ImageVolume volume{header.geometry, read_voxels(path, file, header)};
-  for (const float value : volume.voxels)
-    bad += std::isfinite(value) ? 0 : 1;  // too large for float32, or badly scaled
-  if (bad > 0) {
-    throw DataError(fmt::format("{}: {} of {} voxels are NaN or infinite; repair the image", path.string(),
-                                bad, volume.voxels.size()));
+}
+
+template <class T>
+Volume<T> label_volume(const NiftiHeader& header, WholeVoxels<T> read, const char* wanted,
+                       const fs::path& path) {
+  if (read.unfit != kNoVoxel) {
+    if (!std::isfinite(read.unfit_value))
+      throw DataError(
+          fmt::format("{}: voxel {} is NaN or infinite; repair the image", path.string(), read.unfit));
+    throw DataError(fmt::format("{}: voxel {} has the label {}; {}", path.string(), read.unfit,
+                                read.unfit_value, wanted));
   }
-  return volume;
+  if (read.rounded > 0) {
+    log_warning(fmt::format(
+        "{}: its labels are no whole numbers in {} of {} voxels, but within 0.001 of one; they are "
+        "rounded",
+        path.string(), read.rounded, read.values.size()));
+  }
+  return {header.geometry, std::move(read.values)};
 }
 
 template <class T>
@@ -98,23 +106,79 @@ void write_volume(const fs::path& path, const Volume<T>& volume, std::int16_t da
 
 }  // namespace
 
-NiftiHeader read_nifti_header(const fs::path& path) { return parse_nifti_header(read_unpacked(path), path); }
+std::string read_nifti_bytes(const fs::path& path) {
+  std::error_code error;
+  if (!fs::is_regular_file(path, error))
+    throw DataError(fmt::format("{}: there is no such file", path.string()), true);
+  const auto most = 8 * static_cast<std::uintmax_t>(kMostVoxels) + kUnpackedSlack;
+  const auto size = fs::file_size(path, error);
+  if (!error && size > most)
+    throw DataError(
+        fmt::format("{}: it has {} bytes, more than the {} that totum reads", path.string(), size, most));
+  return guarded(path, [&] { return read_file(path); });
+}
 
-ImageVolume read_image(const fs::path& path) { return read_checked(path); }
+std::string read_unpacked(const fs::path& path) {
+  const std::string file = read_nifti_bytes(path);
+  return guarded(path, [&] {
+    UnpackedFile image;
+    unpack_checked(file, path, image);
+    return std::string(image.bytes);
+  });
+}
 
-LabelMap read_label(const fs::path& path) {
-  const ImageVolume image = read_checked(path);
-  LabelMap labels{image.geometry, std::vector<std::uint8_t>(image.voxels.size())};
-  constexpr float kBladder = 14;
-  for (std::size_t i = 0; i < image.voxels.size(); ++i) {
-    const float value = image.voxels[i];
-    if (!(value >= 0 && value <= 15) || value != std::floor(value)) {
-      throw DataError(
-          fmt::format("{}: voxel {} has the label {}; AMOS22's labels are 0..15", path.string(), i, value));
+NiftiHeader read_nifti_header(const fs::path& path) {
+  const std::string file = read_nifti_bytes(path);
+  return guarded(path, [&] {
+    UnpackedFile image;
+    unpack_checked(file, path, image);
+    return image.header;
+  });
+}
+
+ImageVolume decode_image(std::string_view file, const fs::path& path) {
+  return guarded(path, [&] {
+    UnpackedFile image;
+    unpack_checked(file, path, image);
+    warn(image.header, path);
+    ImageVolume volume{image.header.geometry, voxels_as_float(image.bytes, image.header)};
+    const auto bad = std::count_if(volume.voxels.begin(), volume.voxels.end(),
+                                   [](float value) { return !std::isfinite(value); });
+    if (bad > 0) {
+      throw DataError(fmt::format("{}: {} of {} voxels are NaN or infinite; repair the image", path.string(),
+                                  bad, volume.voxels.size()));
     }
-    labels.voxels[i] = value >= kBladder ? std::uint8_t{0} : static_cast<std::uint8_t>(value);
-  }
-  return labels;
+    return volume;
+  });
+}
+
+LabelMap decode_label(std::string_view file, const fs::path& path) {
+  return guarded(path, [&] {
+    UnpackedFile image;
+    unpack_checked(file, path, image);
+    warn(image.header, path);
+    constexpr std::uint8_t kBladder = 14;
+    constexpr std::uint8_t kLast = 15;
+    LabelMap labels = label_volume(image.header, voxels_as_labels(image.bytes, image.header, kLast),
+                                   "AMOS22's labels are 0..15", path);
+    for (std::uint8_t& value : labels.voxels) value = value >= kBladder ? std::uint8_t{0} : value;
+    return labels;
+  });
+}
+
+ImageVolume read_image(const fs::path& path) { return decode_image(read_nifti_bytes(path), path); }
+
+LabelMap read_label(const fs::path& path) { return decode_label(read_nifti_bytes(path), path); }
+
+LabelValues read_label_values(const fs::path& path) {
+  const std::string file = read_nifti_bytes(path);
+  return guarded(path, [&] {
+    UnpackedFile image;
+    unpack_checked(file, path, image);
+    warn(image.header, path);
+    return label_volume(image.header, voxels_as_int32(image.bytes, image.header),
+                        "a label is a whole number of at most 31 bits", path);
+  });
 }
 
 void write_label_map(const fs::path& path, const LabelMap& labels) {

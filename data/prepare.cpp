@@ -2,9 +2,12 @@
 
 #include <fmt/format.h>
 #include <fmt/ranges.h>
+#include <sys/stat.h>
 
 #include <algorithm>
 #include <atomic>
+#include <cerrno>
+#include <cstring>
 #include <mutex>
 #include <nlohmann/json.hpp>
 
@@ -24,14 +27,17 @@ namespace {
 
 namespace fs = std::filesystem;
 
-// What stays the same while a file is not rewritten.
+// What stays the same while a file is not rewritten. The time of the last write can be set by anyone who
+// copies a file, that of the last change of its entry can't.
 std::string state_of(const fs::path& file) {
-  std::error_code error;
-  const auto size = fs::file_size(file, error);
-  const auto changed = fs::last_write_time(file, error).time_since_epoch().count();
-  if (error) throw DataError(fmt::format("{}: can't be read: {}", file.string(), error.message()));
-  return fmt::format("{} {}", size, changed);
+  struct stat found {};
+  if (::stat(file.c_str(), &found) != 0)
+    throw DataError(fmt::format("{}: can't be read: {}", file.string(), std::strerror(errno)));
+  return fmt::format("{} {} {}.{:09} {}.{:09}", found.st_size, found.st_ino, found.st_mtim.tv_sec,
+                     found.st_mtim.tv_nsec, found.st_ctim.tv_sec, found.st_ctim.tv_nsec);
 }
+
+fs::path memory_of(const fs::path& cache) { return cache / "file-hashes.json"; }
 
 nlohmann::json read_memory(const fs::path& path) {
   if (!fs::exists(path)) return nlohmann::json::object();
@@ -45,9 +51,22 @@ struct CasePlan {
   DatasetCase files;
   Modality modality;
   fs::path cache_file;
-  bool is_training = false;
+  std::string image_sha256, label_sha256;  // that the cache file is named by
+  fs::path memory;                         // of hashes
+  bool is_training;
   std::vector<std::int64_t> organs;  // that its task labels
 };
+
+// The bytes that the cache file's name stands for, or none at all: what is preprocessed is what was hashed.
+std::string read_hashed(const fs::path& path, const std::string& expected_sha256, const fs::path& memory) {
+  std::string bytes = read_nifti_bytes(path);
+  if (sha256(bytes) != expected_sha256) {
+    fs::remove(memory);  // what it remembers is wrong
+    throw DataError(fmt::format(
+        "{}: its bytes changed while the cases were prepared; run the same command again", path.string()));
+  }
+  return bytes;
+}
 
 // Readable files that hold nothing to learn from: most likely an export that went wrong.
 void warn_of_emptiness(const CasePlan& plan, const ImageVolume& image, const std::optional<LabelMap>& label) {
@@ -67,9 +86,11 @@ void warn_of_emptiness(const CasePlan& plan, const ImageVolume& image, const std
 }
 
 PreprocessedCase preprocess_case(const CasePlan& plan, const PreprocessConfig& config) {
-  const ImageVolume image = read_image(plan.files.image);
+  const ImageVolume image =
+      decode_image(read_hashed(plan.files.image, plan.image_sha256, plan.memory), plan.files.image);
   std::optional<LabelMap> label;
-  if (!plan.files.label.empty()) label = read_label(plan.files.label);
+  if (!plan.files.label.empty())
+    label = decode_label(read_hashed(plan.files.label, plan.label_sha256, plan.memory), plan.files.label);
   warn_of_emptiness(plan, image, label);
   try {
     return preprocess(image, label, plan.modality, config, plan.case_id);
@@ -113,8 +134,10 @@ std::vector<CasePlan> plan_cases(const Dataset& dataset, const Split& split, con
     const DatasetCase& found = dataset.cases.at(c.case_id);
     const Modality modality = split.task_of(c).modality;
     const std::string key = case_cache_key(c.case_id, found, modality, config, hashes);
-    all += c.case_id + key;
+    all += c.case_id + case_data_key(c.case_id, found, modality, config, hashes);
     plans.push_back({c.case_id, found, modality, cache / "cases" / (key + ".safetensors"),
+                     hashes.at(found.image.string()),
+                     found.label.empty() ? "" : hashes.at(found.label.string()), memory_of(cache),
                      c.subset == Subset::train, split.task_of(c).organs});
   }
   data_sha256 = sha256(all);
@@ -168,7 +191,7 @@ Atlas open_or_make_atlas(const PreparedDataset& prepared, const std::map<std::st
 
 std::map<std::string, std::string> hash_files(const std::vector<fs::path>& files, const fs::path& cache,
                                               int threads) {
-  const fs::path memory_path = cache / "file-hashes.json";
+  const fs::path memory_path = memory_of(cache);
   nlohmann::json memory = read_memory(memory_path);
   std::vector<std::string> state(files.size());
   std::vector<std::string> hash(files.size());
@@ -207,7 +230,7 @@ std::string data_sha256_of(const Dataset& dataset, const Split& split, const Pre
   std::string all;
   for (const SplitCase& c : split.cases) {
     all += c.case_id +
-           case_cache_key(c.case_id, dataset.cases.at(c.case_id), split.task_of(c).modality, config, hashes);
+           case_data_key(c.case_id, dataset.cases.at(c.case_id), split.task_of(c).modality, config, hashes);
   }
   return sha256(all);
 }

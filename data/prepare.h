@@ -48,7 +48,8 @@ PreparedDataset prepare_dataset(const Dataset& dataset, const Split& split, cons
 std::string data_sha256_of(const Dataset& dataset, const Split& split, const PreprocessConfig& config,
                            int threads);
 
-/// SHA-256 of files, remembered in `cache`/file-hashes.json by path, size and time of change.
+/// SHA-256 of files, remembered in `cache`/file-hashes.json by path, size, inode, time of the last write
+/// and of the last change of the entry.
 std::map<std::string, std::string> hash_files(const std::vector<std::filesystem::path>& files,
                                               const std::filesystem::path& cache, int threads);
 

@@ -1,8 +1,10 @@
 #include "data/preprocess.h"
 
 #include <fmt/format.h>
+#include <itkMacro.h>
 
 #include <algorithm>
+#include <new>
 
 #include "core/error.h"
 #include "data/normalise.h"
@@ -49,28 +51,8 @@ std::int64_t voxels_to_pad(const Geometry& grid, const Shape3& padded) {
   return voxels - grid.voxels();
 }
 
-}  // namespace
-
-PreprocessConfig read_preprocess_config(JsonReader json) {
-  PreprocessConfig config;
-  json.optional("spacing_mm", config.spacing_mm, between(0.1, 100));
-  json.optional("torso_margin_voxels", config.torso_margin_voxels, between(0, 1000));
-  json.optional("z_extent", config.z_extent, one_of({"torso", "labels"}));
-  json.optional("torso", config.torso, one_of({"otsu", "body"}));
-  config.body = read_body_config(json.object("body"));
-  json.optional("padded_voxels", config.padded_voxels, at_least(0));
-  json.no_more_keys();
-  return config;
-}
-
-nlohmann::json to_json(const PreprocessConfig& config) {
-  return {{"spacing_mm", config.spacing_mm}, {"torso_margin_voxels", config.torso_margin_voxels},
-          {"z_extent", config.z_extent},     {"torso", config.torso},
-          {"body", to_json(config.body)},    {"padded_voxels", config.padded_voxels}};
-}
-
-PreprocessedCase preprocess(const ImageVolume& image, const std::optional<LabelMap>& label, Modality modality,
-                            const PreprocessConfig& config, std::string_view case_id) {
+PreprocessedCase preprocess_all(const ImageVolume& image, const std::optional<LabelMap>& label,
+                                Modality modality, const PreprocessConfig& config, std::string_view case_id) {
   if (label) check_grids(image.geometry, label->geometry);
   PreprocessedCase out;
   out.modality = modality;
@@ -96,6 +78,37 @@ PreprocessedCase preprocess(const ImageVolume& image, const std::optional<LabelM
   const bool pads_air = modality == Modality::ct && config.padded_voxels == kNotPadded;
   out.padding = pads_air ? -1.0F : normalisation.apply(0.0);
   return out;
+}
+
+}  // namespace
+
+PreprocessConfig read_preprocess_config(JsonReader json) {
+  PreprocessConfig config;
+  json.optional("spacing_mm", config.spacing_mm, between(0.1, 100));
+  json.optional("torso_margin_voxels", config.torso_margin_voxels, between(0, 1000));
+  json.optional("z_extent", config.z_extent, one_of({"torso", "labels"}));
+  json.optional("torso", config.torso, one_of({"otsu", "body"}));
+  config.body = read_body_config(json.object("body"));
+  json.optional("padded_voxels", config.padded_voxels, at_least(0));
+  json.no_more_keys();
+  return config;
+}
+
+nlohmann::json to_json(const PreprocessConfig& config) {
+  return {{"spacing_mm", config.spacing_mm}, {"torso_margin_voxels", config.torso_margin_voxels},
+          {"z_extent", config.z_extent},     {"torso", config.torso},
+          {"body", to_json(config.body)},    {"padded_voxels", config.padded_voxels}};
+}
+
+PreprocessedCase preprocess(const ImageVolume& image, const std::optional<LabelMap>& label, Modality modality,
+                            const PreprocessConfig& config, std::string_view case_id) {
+  try {
+    return preprocess_all(image, label, modality, config, case_id);
+  } catch (const std::bad_alloc&) {
+    throw DataError("there is not enough memory to preprocess it");
+  } catch (const itk::ExceptionObject& error) {
+    throw DataError(fmt::format("can't be preprocessed: {}", error.GetDescription()));
+  }
 }
 
 std::string label_use_warning(const PreprocessConfig& config) {

@@ -1,5 +1,6 @@
 #include "data/resample.h"
 
+#include <fmt/format.h>
 #include <itkImage.h>
 #include <itkLinearInterpolateImageFunction.h>
 #include <itkNearestNeighborExtrapolateImageFunction.h>
@@ -9,6 +10,7 @@
 #include <cmath>
 
 #include "core/error.h"
+#include "data/nifti.h"
 
 namespace totum {
 
@@ -80,6 +82,17 @@ constexpr double kTie = 1e-4;
 
 Geometry grid_with_spacing(const Geometry& geometry, const Vector3& spacing_mm) {
   const Vector3 old = spacing_mm_xyz(geometry);
+  Vector3 counts{};
+  for (std::size_t axis = 0; axis < 3; ++axis)
+    counts[axis] = std::max(1.0, static_cast<double>(geometry.size_xyz[axis]) * old[axis] / spacing_mm[axis]);
+  if (counts[0] * counts[1] * counts[2] > static_cast<double>(kMostVoxels)) {
+    throw DataError(
+        fmt::format("its voxels of {:.4g} x {:.4g} x {:.4g} mm would become {:.3g} of {:.4g} x {:.4g} x "
+                    "{:.4g} mm, more than "
+                    "the {} that totum holds; see whether the unit of length in its header is right",
+                    old[0], old[1], old[2], counts[0] * counts[1] * counts[2], spacing_mm[0], spacing_mm[1],
+                    spacing_mm[2], kMostVoxels));
+  }
   Geometry grid = geometry;
   for (std::size_t axis = 0; axis < 3; ++axis) {
     const double length = static_cast<double>(geometry.size_xyz[axis]) * old[axis];

@@ -68,14 +68,13 @@ std::optional<std::uint8_t> parse_class(const nlohmann::json& value) {
 
 LabelMap read_mapped(const fs::path& path, const LabelIds& ids) {
   if (ids.empty()) return read_label(path);
-  const ImageVolume image = read_image(path);
-  LabelMap labels{image.geometry, std::vector<std::uint8_t>(image.voxels.size())};
-  std::set<float> unknown;
-  for (std::size_t i = 0; i < image.voxels.size(); ++i) {
-    const float value = image.voxels[i];
+  const LabelValues stored = read_label_values(path);
+  LabelMap labels{stored.geometry, std::vector<std::uint8_t>(stored.voxels.size())};
+  std::set<std::int64_t> unknown;
+  for (std::size_t i = 0; i < stored.voxels.size(); ++i) {
+    const std::int64_t value = stored.voxels[i];
     if (value == 0) continue;
-    const bool is_whole = value == std::floor(value) && std::abs(value) < 1e9F;
-    const auto found = is_whole ? ids.find(static_cast<std::int64_t>(value)) : ids.end();
+    const auto found = ids.find(value);
     if (found != ids.end()) {
       labels.voxels[i] = found->second;
     } else if (unknown.size() < 10) {

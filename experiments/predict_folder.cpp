@@ -60,8 +60,13 @@ Modality modality_of(const fs::path& image, const std::optional<Modality>& given
 void predict_image(Method& method, const RunRecord& record, const fs::path& image, Modality modality,
                    const fs::path& target) {
   const ImageVolume volume = read_image(image);
-  const PreprocessedCase prepared =
-      preprocess(volume, std::nullopt, modality, record.preset.preprocess, stem_of(image));
+  const PreprocessedCase prepared = [&] {
+    try {
+      return preprocess(volume, std::nullopt, modality, record.preset.preprocess, stem_of(image));
+    } catch (const DataError& error) {
+      throw DataError(fmt::format("{}: {}", image.string(), error.what()));
+    }
+  }();
   const NetworkImage input{prepared.image, prepared.network.shape(), modality, prepared.padding};
   const LabelMap network{prepared.network, predict_case(method, input, record)};
   write_label_map(target, to_native(network, volume.geometry));

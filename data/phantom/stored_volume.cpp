@@ -4,6 +4,7 @@
 #include <cstring>
 
 #include "core/files.h"
+#include "data/gzip.h"
 #include "data/nifti_header.h"
 
 namespace totum {

@@ -67,6 +67,41 @@ class Prepare : public testing::Test {
   PreprocessConfig config_{{5, 3, 3}, 1};
 };
 
+// The hash of a file is remembered by its state; a copy with the old time must not be taken for the old file.
+TEST_F(Prepare, AFileReplacedByOneOfTheSameSizeAndTimeIsSeen) {
+  const fs::path label = label_of("amos_0001");
+  const std::string bytes = read_file(label);
+  write_file_atomically(label, bytes + "a");  // behind the gzip member: not read, but hashed
+  const std::string before = prepare(cache_).data_sha256;
+  const auto time = fs::last_write_time(label);
+  write_file_atomically(label, bytes + "b");
+  fs::last_write_time(label, time);
+  EXPECT_NE(prepare(cache_).data_sha256, before);
+}
+
+TEST_F(Prepare, NothingIsMadeOfBytesThatAreNotThoseHashed) {
+  const auto files = open_dataset(data_);
+  const auto hashes = hash_files({files.cases.at("amos_0001").label}, cache_, 1);
+  // A memory that names another hash for the file as it is now, as if it had been rewritten in between.
+  std::string memory = read_file(cache_ / "file-hashes.json");
+  const std::string hash = hashes.begin()->second;
+  memory.replace(memory.find(hash), hash.size(), std::string(hash.size(), '0'));
+  write_file_atomically(cache_ / "file-hashes.json", memory);
+  EXPECT_THAT(message_of<DataError>([&] { prepare(cache_); }),
+              testing::AllOf(HasSubstr("amos_0001.nii.gz"), HasSubstr("bytes changed")));
+  for (const auto& [name, sha256] : contents(cache_)) EXPECT_EQ(name.find("atlas"), std::string::npos);
+  EXPECT_NO_THROW(prepare(cache_));  // it was hashed again
+}
+
+TEST_F(Prepare, ANeighbourOfALabelHasNoPartInTheCache) {
+  prepare(cache_);
+  LabelMap empty = read_label(label_of("amos_0001"));
+  std::fill(empty.voxels.begin(), empty.voxels.end(), std::uint8_t{0});
+  write_file_atomically(data_ / "labelsTr/amos_0001.nii", nifti_bytes(empty, 2));
+  prepare(folder_.path() / "other");
+  EXPECT_EQ(contents(cache_), contents(folder_.path() / "other"));
+}
+
 TEST_F(Prepare, EveryThreadCountGivesTheSameBytes) {
   prepare(cache_, 1);
   prepare(folder_.path() / "other", 4);

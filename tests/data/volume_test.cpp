@@ -1,9 +1,11 @@
 #include "data/volume.h"
 
+#include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include <string>
 
+#include "core/error.h"
 #include "data/orientation.h"
 #include "data/resample.h"
 #include "tests/data/volumes.h"
@@ -51,6 +53,15 @@ TEST(Orientation, EveryStorageOrderOfAVolumeBecomesTheSameCanonicalVolume) {
     EXPECT_TRUE(same_grid(canonical.geometry, image.geometry, 1e-9));
     EXPECT_EQ(canonical.voxels, image.voxels);
   }
+}
+
+// A header that says metres and means mm: 4e15 voxels of 1 x 1 x 2 mm.
+TEST(Resample, AGridThatNoMemoryHoldsIsRefused) {
+  const std::string message = message_of<DataError>([] {
+    grid_with_spacing(upright_grid({200, 200, 200}, {1000, 1000, 1000}), {1, 1, 2});
+  });
+  EXPECT_THAT(message, testing::HasSubstr("unit of length"));
+  EXPECT_NO_THROW(grid_with_spacing(upright_grid({800, 800, 800}, {1, 1, 1}), {1, 1, 2}));
 }
 
 TEST(Resample, TheSameGridGivesTheSameVoxels) {

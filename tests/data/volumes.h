@@ -11,6 +11,7 @@
 
 #include "core/files.h"
 #include "core/random.h"
+#include "data/gzip.h"
 #include "data/nifti_header.h"
 #include "data/volume.h"
 
