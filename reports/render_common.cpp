@@ -130,6 +130,13 @@ bool is_significant(const json& table, const std::string& cell, const std::strin
   return !test.is_null() && (test.at("verdict") == "better" || test.at("verdict") == "worse");
 }
 
+std::string verdict_text(const json& test) {
+  const std::string verdict = test.at("verdict");
+  const std::string reason = test.at("reason");
+  if (verdict == "identical") return reason;
+  return reason.empty() ? verdict : fmt::format("{}: {}", verdict, reason);
+}
+
 std::string correction_name(const json& table) {
   return totum::correction_name(table.at("tests").at("correction").get<std::string>());
 }

@@ -42,6 +42,8 @@ bool has_mean(const nlohmann::json& value);
 bool is_best(const nlohmann::json& table, const std::string& cell, const std::string& entry);
 /// Is the entry significantly different from the reference in this cell?
 bool is_significant(const nlohmann::json& table, const std::string& cell, const std::string& entry);
+/// "better", "identical scores on 12 cases"; with its reason where there is one.
+std::string verdict_text(const nlohmann::json& test);
 /// "Holm", "Hochberg" or "Benjamini-Hochberg".
 std::string correction_name(const nlohmann::json& table);
 /// "ours above", "inside our 95 % interval", "not comparable: phantom data"; empty without a published value.

@@ -111,7 +111,9 @@ constexpr Column kTestColumns[] = {{"size", "/size"},
                                    {"losses", "/test/losses"},
                                    {"power_now", "/test/power/now"},
                                    {"patients_needed", "/test/power/patients_needed"},
-                                   {"verdict", "/test/verdict"}};
+                                   {"verdict", "/test/verdict"},
+                                   {"spread", "/test/spread"},
+                                   {"reason", "/test/reason"}};
 
 constexpr Column kOrganColumns[] = {{"size", "/size"},
                                     {"table", "/table"},

@@ -117,7 +117,7 @@ std::string test_table(const json& report, const json& table) {
                         escaped(label_of(table, "cells", test.at("cell"))),
                         escaped(label_of(table, "entries", test.at("entry"))), test.at("pairs").dump(),
                         percent(table, test.at("mean_difference")), interval, p_text(test.at("p")),
-                        p_text(test.at("p_adjusted")), test.at("verdict").get<std::string>());
+                        p_text(test.at("p_adjusted")), escaped(verdict_text(test)));
   }
   return text +
          fmt::format(

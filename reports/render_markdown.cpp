@@ -121,7 +121,7 @@ std::string test_table(const json& table) {
                  fmt::format("{:.2f}", test.at("rank_biserial").get<double>()),
                  fmt::format("{}/{}/{}", test.at("wins").dump(), test.at("ties_in_outcome").dump(),
                              test.at("losses").dump()),
-                 p_text(test.at("p")), p_text(test.at("p_adjusted")), test.at("verdict")});
+                 p_text(test.at("p")), p_text(test.at("p_adjusted")), plain(verdict_text(test))});
   }
   return text;
 }

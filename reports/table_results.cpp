@@ -88,7 +88,7 @@ json notes(const TableContext& context, const json& values, const json& tests) {
         "mean.");
   }
   if (std::any_of(tests.at("results").begin(), tests.at("results").end(),
-                  [](const json& test) { return !test.at("reachable").get<bool>(); })) {
+                  [](const json& test) { return test.at("verdict") == "unreachable"; })) {
     list.push_back(
         "Tests marked unreachable could not have become significant with this many pairs, whatever the "
         "scores.");

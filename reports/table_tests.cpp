@@ -25,7 +25,7 @@ struct MadeTest {
   PairedComparison comparison;
 };
 
-// null for fewer than two patients
+// null for fewer than two patients, or without spread
 json to_json(const std::optional<Interval>& interval) {
   return interval ? json::array({interval->low, interval->high}) : json();
 }
@@ -99,11 +99,12 @@ std::vector<MadeTest> make_tests(const TableContext& context, json& skipped) {
 }
 
 json numbers_of(const PairedComparison& c) {
-  const bool has_spread = c.patients > 1;
+  const bool has_spread = c.patients > 1 && c.spread == Spread::varying;
   const HodgesLehmann& walsh = c.hodges_lehmann;
   return {{"pairs", c.pairs},
           {"patients", c.patients},
           {"patients_left_out", c.patients_left_out},
+          {"spread", to_string(c.spread)},
           {"zeros", c.test.zeros},
           {"ties", c.test.ties},
           {"organ_values_left_out", c.organs_left_out},
@@ -150,6 +151,7 @@ json test_json(const TableContext& context, const MadeTest& made, const Adjusted
   if (!higher_is_better(table.metric)) std::swap(out["wins"], out["losses"]);
   out["power"] = power_json(made.comparison, table.tests, family);
   out["verdict"] = to_string(verdict_of(made.comparison, adjusted, table));
+  out["reason"] = verdict_reason(out);
   out["sentence"] = comparison_sentence(out, context.label_of(table.tests.reference), made.entry->label,
                                         made.cell->label, table);
   return out;

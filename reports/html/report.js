@@ -189,7 +189,7 @@
         {text: valueText(table, t.mean_difference), value: t.mean_difference}, {text: valueText(table, t.hodges_lehmann), value: t.hodges_lehmann},
         {text: isNumber(t.rank_biserial) ? t.rank_biserial.toFixed(2) : '–', value: t.rank_biserial},
         `${t.wins}/${t.ties_in_outcome}/${t.losses}`, {text: pText(t.p), value: t.p}, {text: pText(t.p_adjusted), value: t.p_adjusted},
-        {text: t.verdict, title: t.sentence}]));
+        {text: t.verdict === 'identical' ? t.reason : t.verdict + (t.reason ? ': ' + t.reason : ''), title: t.sentence}]));
   }
 
   function organMap(part, table) {

@@ -207,8 +207,14 @@ TEST_F(ReportCommandsTest, CompareOfTiesAloneFindsNoDifference) {
   for (const auto& test : table["tests"]["results"]) {
     EXPECT_EQ(test["p"], 1);
     EXPECT_EQ(test["zeros"], 12);
-    EXPECT_EQ(test["verdict"], "equivalent");
+    EXPECT_EQ(test["verdict"], "identical");
+    EXPECT_EQ(test["reason"], "identical scores on 12 cases");
+    EXPECT_TRUE(test["t95"].is_null());
   }
+  EXPECT_THAT(made.out, HasSubstr("CT, intra-modal: a and b have identical scores on 12 cases"));
+  for (const char* page : {"report.md", "report.tex"})
+    EXPECT_THAT(read_file(fs::path(at("out")) / page), HasSubstr("identical scores on 12 cases")) << page;
+  EXPECT_THAT(read_file(fs::path(at("out")) / "report.md"), testing::Not(HasSubstr("equivalent")));
   const auto& ranking = table["rankings"][0];
   for (const auto& scheme : ranking["schemes"]) {
     for (const auto& place : scheme["places"]) EXPECT_EQ(place["rank"], 1);
@@ -216,6 +222,27 @@ TEST_F(ReportCommandsTest, CompareOfTiesAloneFindsNoDifference) {
   EXPECT_EQ(ranking["friedman"]["p"], 1);
   EXPECT_EQ(ranking["groups"]["wilcoxon-holm"], nlohmann::json::array({{"a", "b", "c"}}));
   for (const auto& pair : ranking["agreement"]) EXPECT_TRUE(pair["tau"].is_null());
+}
+
+// 0.5 and 0.51, 0.6 and 0.61: one difference, of which two patients tell no spread. It lies within the margin
+// of one point or (a against c) outside.
+TEST_F(ReportCommandsTest, CompareOfTwoCasesWithOneDifferenceIsUndecidedWithTheReason) {
+  write_small(at("a"), "a", {0.5, 0.6});
+  write_small(at("b"), "b", {0.505, 0.605});
+  write_small(at("c"), "c", {0.55, 0.65});
+  const Outcome made = call({"compare", "a=" + at("a"), "b=" + at("b"), "c=" + at("c"), "--out", at("out")});
+  EXPECT_EQ(made.exit_status, 0) << made.error;
+  const std::string reason = "the difference has no spread over 2 cases, so that nothing can be tested";
+  const auto table = read_json_file(fs::path(at("out")) / "report.json")["tables"][0];
+  for (const auto& test : table["tests"]["results"]) {
+    EXPECT_EQ(test["verdict"], "undecided");
+    EXPECT_EQ(test["reason"], reason);
+    EXPECT_EQ(test["spread"], "constant");
+    EXPECT_EQ(test["p_equivalence"], 1);
+    EXPECT_TRUE(test["power"].is_null());
+    EXPECT_THAT(test["sentence"].get<std::string>(), HasSubstr("undecided: " + reason));
+  }
+  EXPECT_THAT(read_file(fs::path(at("out")) / "report.md"), HasSubstr("| undecided: " + reason));
 }
 
 // Cases without the organ are counted holes; an organ that no case has gives no cell of its own.

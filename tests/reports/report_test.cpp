@@ -431,7 +431,7 @@ TEST(Report, CountsWhatIsNotScored) {
   const json test = find(report["tables"][0]["tests"]["results"], "ct_ct", "single");
   EXPECT_EQ(test["zeros"], 8);  // equal scores everywhere
   EXPECT_DOUBLE_EQ(test["p"], 1.0);
-  EXPECT_EQ(test["verdict"], "equivalent");
+  EXPECT_EQ(test["verdict"], "identical");
 }
 
 // `single` predicts organ 5 in three cases that lack it, the others do not: all are averaged over the same
