@@ -95,6 +95,16 @@ std::string relation(double points, const std::string& unit) {
 // "12 cases", "1 case"
 std::string cases(std::int64_t count) { return fmt::format("{} case{}", count, count == 1 ? "" : "s"); }
 
+// "; 3 (case, organ) values that only one has are left out"; empty where nothing is.
+std::string left_out_text(const nlohmann::json& test) {
+  const std::int64_t values = test.at("organ_values_left_out");
+  const std::int64_t patients = test.at("patients_left_out");
+  std::string what =
+      values > 0 ? fmt::format("{} (case, organ) value{}", values, values == 1 ? "" : "s") : "";
+  if (patients > 0) what += (what.empty() ? "" : " and ") + cases(patients);
+  return what.empty() ? "" : fmt::format("; left out, since only one of them has a score: {}", what);
+}
+
 }  // namespace
 
 std::string verdict_reason(const nlohmann::json& test) {
@@ -135,13 +145,13 @@ std::string comparison_sentence(const nlohmann::json& test, const std::string& r
   }
   return fmt::format(
       "{}, {} {}: the mean {} of {} was {} that of {} ({}; {}, {}-adjusted p {}; {} wins, {} ties, {} "
-      "losses); {}.",
+      "losses{}); {}.",
       cell, test.at("pairs").get<std::int64_t>(), pairs, metric_name(table.metric), reference,
       relation(scale * test.at("mean_difference").get<double>(), unit_of(table.metric)), other,
       interval_text(test, scale), test_name(table), correction_name(table.tests.correction),
       equal_to(p_beside(test.at("p_adjusted"), table.tests.alpha)), test.at("wins").get<std::int64_t>(),
       test.at("ties_in_outcome").get<std::int64_t>(), test.at("losses").get<std::int64_t>(),
-      conclusion(test, table));
+      left_out_text(test), conclusion(test, table));
 }
 
 }  // namespace totum

@@ -5,7 +5,6 @@
 
 #include <algorithm>
 
-#include "core/error.h"
 #include "core/random.h"
 #include "evaluation/comparison.h"
 #include "evaluation/corrections.h"
@@ -53,15 +52,10 @@ std::vector<PairedValues> paired(const TableContext& context, const TableCell& c
   const auto ours = context.parts_of(cell, context.scores_of(reference));
   const auto theirs = context.parts_of(cell, context.scores_of(entry.id));
   std::vector<PairedValues> parts;
-  for (std::size_t part = 0; part < ours.size(); ++part) {
-    try {
-      parts.push_back(pair_patients(ours[part], theirs[part], is_pooled(context), context.input.intersect));
-    } catch (const DataError& error) {  // say which methods and which cell
-      throw DataError(fmt::format("{}, cell {}, {} (first) and {} (second): {}", context.table.name, cell.id,
-                                  reference, entry.id, error.what()),
-                      true);
-    }
-  }
+  // All have the same rows (TableContext); a patient of whom one has no value is a counted hole.
+  constexpr bool kGoOn = true;
+  for (std::size_t part = 0; part < ours.size(); ++part)
+    parts.push_back(pair_patients(ours[part], theirs[part], is_pooled(context), kGoOn));
   return parts;
 }
 
@@ -162,7 +156,7 @@ std::string pairs_note(const TableContext& context) {
                          ? "one pair for each patient and organ: pairs are not independent"
                          : "one pair for each patient: the mean over the organs of the cell that both "
                            "methods were scored on";
-  if (context.input.intersect) note += "; only patients that all entries were scored on";
+  if (context.input.intersect) note += "; only cases and organs that all entries were scored on";
   const bool has_mean_of = std::any_of(context.table.cells.begin(), context.table.cells.end(),
                                        [](const TableCell& c) { return c.shown && !c.mean_of.empty(); });
   if (has_mean_of) {

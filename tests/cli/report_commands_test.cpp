@@ -142,7 +142,8 @@ TEST_F(ReportCommandsTest, CompareRefusesWhatItCantUse) {
   EXPECT_THAT(refusal({ours, ours}), HasSubstr("stands twice"));
   EXPECT_THAT(refusal({ours, "theirs=" + at("theirs.csv"), "--reference", "x"}),
               HasSubstr("none of the given names"));
-  EXPECT_THAT(refusal({"a=" + at("empty.csv"), "b=" + at("empty.csv")}), HasSubstr("no file holds a score"));
+  EXPECT_THAT(refusal({"a=" + at("empty.csv"), "b=" + at("empty.csv")}),
+              HasSubstr("empty.csv: holds no score"));
   EXPECT_THAT(refusal({ours, "theirs=" + at("theirs.csv"), "--grid", "mine"}), HasSubstr("--grid"));
 }
 
@@ -181,9 +182,9 @@ TEST_F(ReportCommandsTest, IntersectOfNoCommonCaseIsRefused) {
   const Outcome refused =
       call({"compare", "a=" + at("a.csv"), "b=" + at("b.csv"), "--out", at("out"), "--intersect"});
   EXPECT_EQ(refused.exit_status, 2);
-  EXPECT_THAT(refused.error, HasSubstr("no case that all entries were scored on"));
-  EXPECT_THAT(refused.error, HasSubstr("\n  a: amos_0001\n"));
-  EXPECT_THAT(refused.error, HasSubstr("\n  b: amos_0002"));
+  EXPECT_THAT(refused.error, HasSubstr("there is no organ of a case that all were scored on"));
+  EXPECT_THAT(refused.error, HasSubstr("\n  a: no row of amos_0002\n"));
+  EXPECT_THAT(refused.error, HasSubstr("\n  b: no row of amos_0001\n"));
 }
 
 TEST_F(ReportCommandsTest, CompareOfOneCaseHasNoIntervalsAndDecidesNothing) {
@@ -267,9 +268,13 @@ TEST_F(ReportCommandsTest, CompareCountsHolesAndRefusesScoresOfNothing) {
 TEST_F(ReportCommandsTest, CompareOfAMethodWithoutValuesSaysSo) {
   write_small(at("a.csv"), "a", {0.5, 0.6});
   write_small(at("n.csv"), "n", {std::nullopt, std::nullopt});
-  const Outcome refused = call({"compare", "a=" + at("a.csv"), "n=" + at("n.csv"), "--out", at("out")});
-  EXPECT_EQ(refused.exit_status, 2);
-  EXPECT_THAT(refused.error, HasSubstr("only the first has [amos_0001, amos_0002]"));
+  const Outcome made = call({"compare", "a=" + at("a.csv"), "n=" + at("n.csv"), "--out", at("out")});
+  EXPECT_EQ(made.exit_status, 0) << made.error;
+  EXPECT_THAT(made.out, HasSubstr("– (2 missed)"));
+  const auto table = read_json_file(fs::path(at("out")) / "report.json")["tables"][0];
+  EXPECT_EQ(table["values"][1]["missed"], 2);
+  EXPECT_EQ(table["values"][0]["standing"], "");  // one of one is not the best
+  EXPECT_EQ(table["tests"]["skipped"][0]["why"], "no patient has a score from both");
 }
 
 TEST_F(ReportCommandsTest, CompareTakesTheMarginOfTheMetricOrTheUsers) {

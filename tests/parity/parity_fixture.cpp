@@ -41,6 +41,16 @@ nlohmann::json fixture(const std::string& name) {
   throw std::runtime_error("index.json has no fixture " + name);
 }
 
+std::vector<nlohmann::json> fixtures_with(const std::string& prefix) {
+  const nlohmann::json all = index();
+  std::vector<nlohmann::json> found;
+  for (const auto& entry : all.at("fixtures")) {
+    if (entry.at("name").get<std::string>().starts_with(prefix)) found.push_back(entry);
+  }
+  if (found.empty()) throw std::runtime_error("index.json has no fixture " + prefix + "*");
+  return found;
+}
+
 at::Tensor stored(const std::string& file, const std::string& name) {
   const SafetensorsFile tensors(folder() / file);
   const SafetensorsView& view = tensors.at(name);

@@ -24,7 +24,8 @@ json test_of(const std::string& verdict, const json& changes = json::object()) {
             {"verdict", verdict},
             {"patients", 38},
             {"spread", "varying"},
-            {"organ_values_left_out", 0}};
+            {"organ_values_left_out", 0},
+            {"patients_left_out", 0}};
   test.update(changes);
   return test;
 }
