@@ -256,7 +256,8 @@ TEST_F(ReportCommandsTest, CompareCountsHolesAndRefusesScoresOfNothing) {
   EXPECT_EQ(table["cells"].size(), 1U);
   EXPECT_EQ(table["values"][0]["not_scored"], 1);
   EXPECT_EQ(table["values"][0]["patients"], 2);
-  EXPECT_THAT(table["notes"].dump(), HasSubstr("Organs that the reference of a case lacks"));
+  EXPECT_EQ(table["values"][0]["missed"], 1);  // in the reference, and no value
+  EXPECT_THAT(table["notes"].dump(), HasSubstr("Missed: organs of the reference"));
   write_small(at("nothing.csv"), "n", {none, none, none});
   const Outcome refused =
       call({"compare", "a=" + at("nothing.csv"), "b=" + at("nothing.csv"), "--out", at("elsewhere")});
