@@ -159,10 +159,10 @@ void expect_page_carries(const json& report) {
 }
 
 // A method's values: the same for all but for its own offset and a little noise of its own.
-ScoreRule rule_of(double centre, double scale, const std::string& name, double noise) {
+ScoreRule rule_of(double centre, const std::string& name, double noise) {
   return [=](std::int64_t number, Modality, std::int64_t organ) -> std::optional<double> {
     RandomStream own(7, name, static_cast<std::uint64_t>(100 * number + organ));
-    return scale * (centre + 0.001 * static_cast<double>(number) + noise * own.uniform());
+    return centre + 0.001 * static_cast<double>(number) + noise * own.uniform();
   };
 }
 
@@ -179,7 +179,9 @@ json report_of(const std::map<std::string, ScoreRule>& rules, const std::string&
   for (TableSpec& table : input.tables) table.metric = metric;
   for (ReportRun& run : input.runs) {
     for (Score& score : *run.scores) {
-      if (score.metric == "dice") score.metric = metric;
+      if (score.metric != "dice") continue;
+      score.metric = metric;
+      if (metric != "dice" && score.value) *score.value *= 20;  // to millimetres
     }
   }
   return make_report(input, shipped_numbers(), {200, 1, 1});
@@ -192,16 +194,16 @@ void expect_formats_agree(const json& report) {
 }
 
 TEST(FormatsAgree, OnMethodsThatDiffer) {
-  expect_formats_agree(report_of({{"single", rule_of(0.3, 1, "s", 0.2)},
-                                  {"ablation_a", rule_of(0.5, 1, "a", 0.2)},
-                                  {"ablation_c", rule_of(0.6, 1, "c", 0.2)}},
+  expect_formats_agree(report_of({{"single", rule_of(0.3, "s", 0.2)},
+                                  {"ablation_a", rule_of(0.5, "a", 0.2)},
+                                  {"ablation_c", rule_of(0.6, "c", 0.2)}},
                                  "dice"));
 }
 
 TEST(FormatsAgree, OnAMetricInMillimetresWithMissedOrgans) {
-  const json report = report_of({{"single", rule_of(0.5, 20, "s", 0.2)},
-                                 {"ablation_a", with_holes(rule_of(0.1, 20, "a", 0.2))},
-                                 {"ablation_c", rule_of(0.4, 20, "c", 0.2)}},
+  const json report = report_of({{"single", rule_of(0.5, "s", 0.2)},
+                                 {"ablation_a", with_holes(rule_of(0.1, "a", 0.2))},
+                                 {"ablation_c", rule_of(0.4, "c", 0.2)}},
                                 "hd95");
   for (const json& value : report["tables"][0]["values"]) {
     if (value["entry"] == "ablation_a" && value["missed"] > 0) {
@@ -212,9 +214,9 @@ TEST(FormatsAgree, OnAMetricInMillimetresWithMissedOrgans) {
 }
 
 TEST(FormatsAgree, OnIdenticalScoresAndDifferencesWithoutSpread) {
-  const json report = report_of({{"single", rule_of(0.3, 1, "s", 0)},
-                                 {"ablation_a", rule_of(0.3, 1, "s", 0)},
-                                 {"ablation_c", rule_of(0.3, 1, "s", 0)}},
+  const json report = report_of({{"single", rule_of(0.3, "s", 0)},
+                                 {"ablation_a", rule_of(0.3, "s", 0)},
+                                 {"ablation_c", rule_of(0.3, "s", 0)}},
                                 "dice");
   EXPECT_EQ(report["tables"][0]["tests"]["results"][0]["verdict"], "identical");
   for (const json& pair : report["tables"][0]["rankings"][0]["pairs"])
