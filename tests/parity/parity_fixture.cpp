@@ -24,7 +24,12 @@ at::Tensor squares_modulo(std::int64_t count, std::int64_t modulus) {
 
 at::Tensor rounded(const at::Tensor& x, at::ScalarType type) { return x.to(at::kFloat).to(type); }
 
-// What float32 may be off in a gradient's norm. The fixture's bound is 8 times the error that one machine
+// Roundings flip ReLUs near zero, and which way sums round depends on the width of the CPU's vectors: one
+// network's worst norm was off by .05 of the fixture's bound (8 times the error of the machine that made it)
+// with AVX-512 and by .54 with AVX2. So another CPU may have several times the error that one machine had.
+constexpr double kOtherCpus = 3;
+
+// What float32 may be off in a gradient's norm. The bound above comes from the error that one machine
 // had, but which way sums round depends on the CPU's vectors (16 floats with AVX-512, 8 with AVX2, other
 // kernels), so a floor of float32's eps stands under it: 2^10 of it for a norm, a sum over some thousand
 // products each way through networks whose norms keep gradients of one size; and 2^6 of it times the largest
@@ -33,7 +38,7 @@ at::Tensor rounded(const at::Tensor& x, at::ScalarType type) { return x.to(at::k
 double float32_slack(const nlohmann::json& row, double largest_norm) {
   constexpr double kEpsilon = std::numeric_limits<float>::epsilon();
   const double floor = 1024 * kEpsilon * row.at("grad_norm").get<double>() + 64 * kEpsilon * largest_norm;
-  return std::max(row.at("norm_atol").get<double>(), floor);
+  return std::max(kOtherCpus * row.at("norm_atol").get<double>(), floor);
 }
 
 }  // namespace
@@ -174,7 +179,9 @@ void expect_gradients(torch::nn::Module& module, const nlohmann::json& rows) {
     EXPECT_NEAR(got, norm, is_double ? slack : float32_slack(row, largest)) << row.at("name");
     if (!is_double) worst = std::max(worst, std::abs(got - norm) / row.at("norm_atol").get<double>());
     EXPECT_NEAR(sine_projection(gradient, false), row.at("grad_proj").get<double>(),
-                is_double ? slack : std::max(row.at("proj_atol").get<double>(), float32_slack(row, largest)))
+                is_double
+                    ? slack
+                    : std::max(kOtherCpus * row.at("proj_atol").get<double>(), float32_slack(row, largest)))
         << row.at("name");
   }
   if (worst > 0) std::cout << "float32 gradients: worst norm off by " << worst << " of the fixture's bound\n";
