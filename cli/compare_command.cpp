@@ -1,4 +1,5 @@
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include <algorithm>
 #include <filesystem>
@@ -11,6 +12,7 @@
 #include "cli/report_arguments.h"
 #include "core/error.h"
 #include "evaluation/metric.h"
+#include "evaluation/score_checks.h"
 #include "reports/render.h"
 #include "reports/report.h"
 
@@ -76,6 +78,13 @@ std::vector<TableCell> cells_with_scores(const std::vector<ReportRun>& runs, con
   return cells;
 }
 
+// The metrics and grids of all files.
+std::string choices_of(const std::vector<ReportRun>& runs) {
+  std::vector<Score> scores;
+  for (const ReportRun& run : runs) scores.insert(scores.end(), run.scores->begin(), run.scores->end());
+  return choices_text(scores);
+}
+
 TableSpec make_table(const std::vector<NamedFile>& files, const std::vector<ReportRun>& runs,
                      const Arguments& arguments) {
   TableSpec table;
@@ -86,14 +95,19 @@ TableSpec make_table(const std::vector<NamedFile>& files, const std::vector<Repo
   table.cells = cells_with_scores(runs, arguments);
   if (table.cells.empty()) {
     throw DataError(
-        fmt::format("no file holds a score of metric \"{}\" on grid \"{}\"; choose with --metric and --grid",
-                    arguments.metric, arguments.grid),
+        fmt::format(
+            "no file holds a score of metric \"{}\" on grid \"{}\"; they hold {}. Choose with --metric "
+            "and --grid, and call a metric as totum does ({})",
+            arguments.metric, arguments.grid, choices_of(runs), fmt::join(metric_ids(), ", ")),
         true);
   }
   std::set<std::string> ids;
   for (const NamedFile& file : files) {
     if (!ids.insert(id_of(file.name)).second)
-      throw ConfigError(fmt::format("the name \"{}\" stands twice", file.name));
+      throw ConfigError(
+          fmt::format("the name \"{}\" stands twice; seeds of one method go into one file, each "
+                      "with its own value in the column run",
+                      file.name));
     table.entries.push_back({id_of(file.name), "given", file.name, "", nlohmann::json::object()});
   }
   table.tests.reference = id_of(arguments.reference.empty() ? files.front().name : arguments.reference);
@@ -114,7 +128,8 @@ ReportInput read_input(const Arguments& arguments) {
   for (const NamedFile& file : files) {
     const std::string shown =
         fs::absolute(file.file).lexically_relative(fs::absolute(arguments.out)).string();
-    input.runs.push_back(read_named_scores(id_of(file.name), file.file, shown));
+    const auto runs = read_named_scores(id_of(file.name), file.file, shown);
+    input.runs.insert(input.runs.end(), runs.begin(), runs.end());
   }
   input.tables = {make_table(files, input.runs, arguments)};
   input.intersect = arguments.intersect;

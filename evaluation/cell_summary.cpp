@@ -13,13 +13,14 @@ namespace {
 
 constexpr double kConfidence = 0.95;
 
-bool is_value_of(const Score& score, const CellFilter& filter) {
-  return score.value && score.modality == filter.test_modality && score.relation == filter.relation &&
+bool is_row_of(const Score& score, const CellFilter& filter) {
+  return score.modality == filter.test_modality && score.relation == filter.relation &&
          score.metric == filter.metric && score.grid == filter.grid;
 }
 
-// The published code scores organs that are not there with 0, predicted or not.
-bool leaves_nothing_out(const CellFilter& filter) { return filter.metric == "dice_published"; }
+bool is_value_of(const Score& score, const CellFilter& filter) {
+  return score.value && is_row_of(score, filter);
+}
 
 struct CellMeans {
   double pooled = 0;       // over (patient, organ) pairs
@@ -181,16 +182,33 @@ double PatientScores::sum() const {
 
 double PatientScores::mean() const { return sum() / static_cast<double>(by_organ.size()); }
 
+// The published code scores organs that are not there with 0, predicted or not.
+bool is_averaged(const Score& score) { return score.in_reference || score.metric == "dice_published"; }
+
+std::map<std::int64_t, std::int64_t> missed_by_organ(const std::vector<Score>& scores,
+                                                     const CellFilter& filter) {
+  std::map<std::int64_t, std::int64_t> count;
+  for (const Score& score : scores) {
+    if (is_row_of(score, filter) && is_averaged(score) && !score.value) ++count[score.organ];
+  }
+  return count;
+}
+
+std::int64_t missed(const std::vector<Score>& scores, const CellFilter& filter) {
+  std::int64_t total = 0;
+  for (const auto& [organ, count] : missed_by_organ(scores, filter)) total += count;
+  return total;
+}
+
 std::int64_t hallucinations(const std::vector<Score>& scores, const CellFilter& filter) {
-  return std::count_if(scores.begin(), scores.end(), [&](const Score& score) {
-    return is_value_of(score, filter) && !score.in_reference && !leaves_nothing_out(filter);
-  });
+  return std::count_if(scores.begin(), scores.end(),
+                       [&](const Score& score) { return is_value_of(score, filter) && !is_averaged(score); });
 }
 
 std::vector<PatientScores> patients_of_cell(const std::vector<Score>& scores, const CellFilter& filter) {
   std::map<std::string, std::map<std::int64_t, std::pair<double, std::int64_t>>> totals;
   for (const Score& score : scores) {
-    if (!is_value_of(score, filter) || !(score.in_reference || leaves_nothing_out(filter))) continue;
+    if (!is_value_of(score, filter) || !is_averaged(score)) continue;
     auto& [sum, count] = totals[score.case_id][score.organ];
     sum += *score.value;
     ++count;

@@ -38,6 +38,15 @@ struct PatientScores {
 /// instead: nothing is left out.
 std::vector<PatientScores> patients_of_cell(const std::vector<Score>& scores, const CellFilter& filter);
 
+/// Is the score part of means and pairs where it has a value? See patients_of_cell().
+bool is_averaged(const Score& score);
+
+/// Organs of the reference that have no value, for instance since they were missed and the metric skips that:
+/// (run, case, organ) of the cell.
+std::int64_t missed(const std::vector<Score>& scores, const CellFilter& filter);
+std::map<std::int64_t, std::int64_t> missed_by_organ(const std::vector<Score>& scores,
+                                                     const CellFilter& filter);
+
 /// Predictions of an organ that is not in the reference: (run, case, organ) of the cell.
 std::int64_t hallucinations(const std::vector<Score>& scores, const CellFilter& filter);
 

@@ -42,6 +42,8 @@ void add_patient(PairedValues& values, const PatientScores& a, const PatientScor
     ++organs;
     sum_a += value;
     sum_b += other->second;
+    values.largest_organ_difference =
+        std::max(values.largest_organ_difference, std::abs(value - other->second));
     if (pooled) {
       values.case_ids.push_back(a.case_id);
       values.a.push_back(value);
@@ -144,6 +146,41 @@ PairedValues together(std::span<const PairedValues> parts) {
   return all;
 }
 
+// Have the patients of a part one and the same difference? Up to `tolerance`.
+bool is_constant(const PairedValues& part, double tolerance) {
+  const std::vector<Cluster> patients = differences_by_patient(part);
+  const auto difference = [](const Cluster& patient) { return patient.sum / patient.count; };
+  return std::all_of(patients.begin(), patients.end(), [&](const Cluster& patient) {
+    return std::abs(difference(patient) - difference(patients.front())) <= tolerance;
+  });
+}
+
+Spread spread_of(std::span<const PairedValues> parts, const PairedComparison& out, double tie_tolerance) {
+  const bool is_identical = out.organs_left_out == 0 && out.patients_left_out == 0 &&
+                            std::all_of(parts.begin(), parts.end(), [&](const PairedValues& part) {
+                              bool is_same = part.largest_organ_difference <= tie_tolerance;
+                              for (std::size_t i = 0; i < part.a.size(); ++i)
+                                is_same = is_same && std::abs(part.a[i] - part.b[i]) <= tie_tolerance;
+                              return is_same;
+                            });
+  if (is_identical) return Spread::identical;
+  if (out.patients <= out.parts) return Spread::varying;
+  constexpr double kRounding = 1e-12;  // of a difference of means over organs, where ties are exact
+  const double tolerance = std::max(tie_tolerance, kRounding);
+  const bool is_same = std::all_of(parts.begin(), parts.end(),
+                                   [&](const PairedValues& part) { return is_constant(part, tolerance); });
+  return is_same ? Spread::constant : Spread::varying;
+}
+
+// Without spread there is no interval, and nothing that a mean could be tested against.
+void leave_out_what_needs_spread(PairedComparison& out) {
+  out.t = std::nullopt;
+  out.bca = std::nullopt;
+  out.standard_error = 0;
+  out.degrees_of_freedom = 0;
+  out.p_equivalence = 1;
+}
+
 double p_under(const PairedValues& values, SignedRankOptions options, ZeroRule rule) {
   options.zeros = rule;
   return wilcoxon_signed_rank(values.a, values.b, options).p_value;
@@ -163,6 +200,20 @@ std::string_view to_string(Verdict verdict) {
       return "undecided";
     case Verdict::unreachable:
       return "unreachable";
+    case Verdict::identical:
+      return "identical";
+  }
+  return "";
+}
+
+std::string_view to_string(Spread spread) {
+  switch (spread) {
+    case Spread::varying:
+      return "varying";
+    case Spread::constant:
+      return "constant";
+    case Spread::identical:
+      return "identical";
   }
   return "";
 }
@@ -211,13 +262,17 @@ PairedComparison compare(std::span<const PairedValues> parts, const ComparisonOp
   out.p_zsplit = p_under(values, options.test, ZeroRule::zsplit);
   const double two_sided = smallest_signed_rank_p(out.pairs);
   out.smallest_p = options.test.alternative == Alternative::two_sided ? two_sided : two_sided / 2;
+  out.spread = spread_of(parts, out, options.test.tie_tolerance);
+  if (out.spread != Spread::varying) leave_out_what_needs_spread(out);
   return out;
 }
 
 Verdict judge(const PairedComparison& comparison, const AdjustedP& adjusted, double alpha) {
+  if (comparison.spread == Spread::identical) return Verdict::identical;
   if (adjusted.difference < alpha) {
     return comparison.test.w_plus >= comparison.test.w_minus ? Verdict::better : Verdict::worse;
   }
+  if (comparison.spread == Spread::constant) return Verdict::undecided;
   if (adjusted.equivalence < alpha) return Verdict::equivalent;
   return adjusted.smallest >= alpha ? Verdict::unreachable : Verdict::undecided;
 }

@@ -21,8 +21,17 @@ enum class Verdict : std::uint8_t {
   equivalent,  // both one-sided t tests, after correction, put the mean difference within the margin
   undecided,
   unreachable,  // no data of this many pairs could have been significant after correction
+  identical,    // the same scores: there is nothing to test
 };
 std::string_view to_string(Verdict verdict);
+
+/// How much the patients' differences vary, which is what every interval and test of a mean lives from.
+enum class Spread : std::uint8_t {
+  varying,    // or nothing is known, from a single patient of each part
+  constant,   // the same difference in every patient of a part, up to rounding
+  identical,  // every score is the same under both methods, and none stands alone
+};
+std::string_view to_string(Spread spread);
 
 struct ComparisonOptions {
   SignedRankOptions test;
@@ -36,8 +45,9 @@ struct ComparisonOptions {
 struct PairedValues {
   std::vector<std::string> case_ids;
   std::vector<double> a, b;
-  std::int64_t organs_left_out = 0;    // (patient, organ) scored for one method only
-  std::int64_t patients_left_out = 0;  // scored for one method only, or without a common organ
+  std::int64_t organs_left_out = 0;     // (patient, organ) scored for one method only
+  std::int64_t patients_left_out = 0;   // scored for one method only, or without a common organ
+  double largest_organ_difference = 0;  // |a - b| over the organs that the values are means of
 };
 
 /// Pairs of one patient are kept together: intervals, equivalence and sign flips take patients as the
@@ -48,16 +58,21 @@ struct PairedValues {
 /// the cell is the plain mean of the parts; its intervals, equivalence and sign flips are about that same
 /// number. A signed rank has no such weights: signed-rank tests, Hodges-Lehmann, rank-biserial and wins take
 /// the pairs of all parts together.
+///
+/// Differences without spread allow no interval and no test of equivalence: there are none then. The
+/// signed-rank test of equal differences is the sign test, which six patients can make significant.
 struct PairedComparison {
   std::int64_t pairs = 0;
   std::int64_t patients = 0;
   std::int64_t parts = 1;
   std::int64_t organs_left_out = 0;
   std::int64_t patients_left_out = 0;
+  Spread spread = Spread::varying;
   double mean_difference = 0;  // a - b, over pairs; over parts, if there are several
-  double standard_error = 0;   // of mean_difference over patients; 0 with no degrees of freedom
+  double standard_error = 0;   // of mean_difference over patients; 0 with no degrees of freedom or no spread
   double degrees_of_freedom = 0;
-  std::optional<Interval> t, bca;  // 95 % of the mean difference; none for a part of fewer than two patients
+  // 95 % of the mean difference; none for a part of fewer than two patients or without spread
+  std::optional<Interval> t, bca;
   HodgesLehmann hodges_lehmann;
   double rank_biserial = 0;
   WinsTiesLosses count;
@@ -88,7 +103,8 @@ struct AdjustedP {
   double equivalence = 1;  // of the two one-sided tests
 };
 
-/// What may be said, given the p-values after correction.
+/// What may be said, given the p-values after correction. Identical scores are neither equivalent nor
+/// undecided; a difference without spread is undecided unless its sign alone is significant.
 Verdict judge(const PairedComparison& comparison, const AdjustedP& adjusted, double alpha);
 
 }  // namespace totum

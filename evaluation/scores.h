@@ -6,6 +6,7 @@
 #include <filesystem>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "data/organs.h"
@@ -15,7 +16,8 @@ namespace totum {
 enum class Relation : std::uint8_t {
   intra,
   cross
-};  // was the organ labelled in training data of this modality?
+};                                              // was the organ labelled in training data of this modality?
+std::string_view to_string(Relation relation);  // "intra", "cross"
 
 struct Score {
   std::string run;  // column id and seed, e.g. "ablation_a/seed-0"
@@ -31,9 +33,11 @@ struct Score {
 
 /// scores.csv: header `run,case,modality,organ,relation,grid,metric,in_reference,value`; 17 significant
 /// digits; an undefined value is an empty field; in_reference is 1 or 0, and 1 where another program left the
-/// column out. Written by atomic rename. Reading throws DataError that lists faults by line: NaN and infinite
-/// values, fractions outside [0,1] (percent?), distances below 0, a second value of one (run, case, organ,
-/// grid, metric), a case of two modalities, unknown tokens.
+/// column out. Written by atomic rename. Ids of totum's metrics and names of grids are read in any case
+/// ("Dice", "Native"); other programs may hold metrics of their own. Reading throws DataError that lists
+/// faults by line: NaN and infinite values, fractions outside [0,1] (percent?), distances below 0, a second
+/// value of one (run, case, organ, grid, metric), a case of two modalities, an organ of a case with two
+/// relations, or on one grid in the reference and not, unknown tokens.
 void write_scores(const std::filesystem::path& path, const std::vector<Score>& scores);
 std::vector<Score> read_scores(const std::filesystem::path& path);
 

@@ -90,6 +90,24 @@ std::string groups_text(const json& table, const json& ranking) {
   return text;
 }
 
+std::string identical_text(const json& table, const json& ranking) {
+  std::vector<std::string> parts;
+  for (const json& pair : ranking.at("pairs")) {
+    if (pair.at("identical").get<bool>())
+      parts.push_back(
+          fmt::format("{} and {}", name_of(table, pair.at("better")), name_of(table, pair.at("other"))));
+  }
+  return parts.empty() ? "" : fmt::format("Identical scores: {}. ", fmt::join(parts, ", "));
+}
+
+// What the ranking leaves out, since not all have a value of it.
+std::string left_out_text(const json& ranking) {
+  const auto values = ranking.at("values_left_out").get<std::int64_t>();
+  if (values == 0) return "";
+  return fmt::format("Without {} (case, organ) pair{} of which not every method has a value. ", values,
+                     values == 1 ? "" : "s");
+}
+
 std::string agreement_text(const json& ranking) {
   std::vector<std::string> parts;
   for (const json& pair : ranking.at("agreement")) {
@@ -103,7 +121,9 @@ std::string agreement_text(const json& ranking) {
 std::string doubts_text(const json& table, const json& ranking) {
   std::vector<std::string> parts;
   for (const json& pair : ranking.at("pairs")) {
-    if (pair.at("order_wrong").is_null() || pair.at("order_wrong").get<double>() < kDoubtfulOrder) continue;
+    if (pair.at("identical").get<bool>() || pair.at("order_wrong").is_null() ||
+        pair.at("order_wrong").get<double>() < kDoubtfulOrder)
+      continue;
     parts.push_back(fmt::format("{} before {} ({:.0f} %)", name_of(table, pair.at("better")),
                                 name_of(table, pair.at("other")),
                                 100 * pair.at("order_wrong").get<double>()));
@@ -125,9 +145,10 @@ std::string ranking_section(const json& table) {
   text += order_table(table) + "\n";
   for (const json& ranking : table.at("rankings")) {
     if (ranking.contains("why") || ranking.at("pairs").empty()) continue;
-    text += fmt::format("- {}: {}{}{}{}\n", plain(label_of(table, "cells", ranking.at("cell"))),
-                        friedman_text(ranking.at("friedman")), groups_text(table, ranking),
-                        agreement_text(ranking), doubts_text(table, ranking));
+    text += fmt::format("- {}: {}{}{}{}{}{}\n", plain(label_of(table, "cells", ranking.at("cell"))),
+                        left_out_text(ranking), friedman_text(ranking.at("friedman")),
+                        groups_text(table, ranking), identical_text(table, ranking), agreement_text(ranking),
+                        doubts_text(table, ranking));
   }
   return text;
 }

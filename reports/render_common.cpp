@@ -108,26 +108,28 @@ std::string mean_and_sd(const json& value) {
   return value.at("sd").is_null() ? mean : mean + " ± " + percent(value.at("sd"));
 }
 
+std::string missed_text(const json& value) {
+  if (value.is_null() || value.at("missed") == 0) return "";
+  return fmt::format(" ({} missed)", value.at("missed").get<std::int64_t>());
+}
+
 bool has_mean(const json& value) { return !value.is_null() && value.contains("mean"); }
 
 bool is_best(const json& table, const std::string& cell, const std::string& entry) {
   const json value = value_of(table, cell, entry);
-  if (!has_mean(value) || !entry_of(table, entry).at("compared").get<bool>()) return false;
-  double best = 0;
-  int count = 0;
-  for (const json& other : table.at("values")) {
-    if (other.at("cell") != cell || !has_mean(other)) continue;
-    if (!entry_of(table, other.at("entry")).at("compared").get<bool>()) continue;
-    const double mean = other.at("mean");
-    const bool is_better = higher_is_better(metric_of(table)) ? mean > best : mean < best;
-    if (count++ == 0 || is_better) best = mean;
-  }
-  return count > 1 && value.at("mean").get<double>() == best;
+  return has_mean(value) && value.at("standing") == "best";
 }
 
 bool is_significant(const json& table, const std::string& cell, const std::string& entry) {
   const json test = test_of(table, cell, entry);
   return !test.is_null() && (test.at("verdict") == "better" || test.at("verdict") == "worse");
+}
+
+std::string verdict_text(const json& test) {
+  const std::string verdict = test.at("verdict");
+  const std::string reason = test.at("reason");
+  if (verdict == "identical") return reason;
+  return reason.empty() ? verdict : fmt::format("{}: {}", verdict, reason);
 }
 
 std::string correction_name(const json& table) {

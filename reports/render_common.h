@@ -36,12 +36,16 @@ std::string best_is(const nlohmann::json& table);
 std::string interval_text(const nlohmann::json& interval);
 /// "58.3 ± 4.1"; the mean alone where a single value has no deviation.
 std::string mean_and_sd(const nlohmann::json& value);
+/// " (2 missed)" where organs of the reference have no value; else empty.
+std::string missed_text(const nlohmann::json& value);
 /// Has the value a mean, or is it a hole?
 bool has_mean(const nlohmann::json& value);
-/// Has the entry the highest mean of the cell, among two or more that are compared?
+/// Is the entry the best of the cell? See add_standings() for what that takes.
 bool is_best(const nlohmann::json& table, const std::string& cell, const std::string& entry);
 /// Is the entry significantly different from the reference in this cell?
 bool is_significant(const nlohmann::json& table, const std::string& cell, const std::string& entry);
+/// "better", "identical scores on 12 cases"; with its reason where there is one.
+std::string verdict_text(const nlohmann::json& test);
 /// "Holm", "Hochberg" or "Benjamini-Hochberg".
 std::string correction_name(const nlohmann::json& table);
 /// "ours above", "inside our 95 % interval", "not comparable: phantom data"; empty without a published value.

@@ -54,6 +54,7 @@ constexpr Column kValueColumns[] = {{"size", "/size"},
                                     {"patients", "/value/patients"},
                                     {"values", "/value/values"},
                                     {"not_scored", "/value/not_scored"},
+                                    {"missed", "/value/missed"},
                                     {"hallucinations", "/value/hallucinations"},
                                     {"mean", "/value/mean"},
                                     {"sd", "/value/sd"},
@@ -72,6 +73,7 @@ constexpr Column kValueColumns[] = {{"size", "/size"},
                                     {"paper_sd", "/value/paper/sd"},
                                     {"against_paper", "/against_paper"},
                                     {"why", "/value/why"},
+                                    {"standing", "/value/standing"},
                                     {"compared", "/entry/compared"},
                                     {"remark", "/entry/remark"}};
 
@@ -111,7 +113,9 @@ constexpr Column kTestColumns[] = {{"size", "/size"},
                                    {"losses", "/test/losses"},
                                    {"power_now", "/test/power/now"},
                                    {"patients_needed", "/test/power/patients_needed"},
-                                   {"verdict", "/test/verdict"}};
+                                   {"verdict", "/test/verdict"},
+                                   {"spread", "/test/spread"},
+                                   {"reason", "/test/reason"}};
 
 constexpr Column kOrganColumns[] = {{"size", "/size"},
                                     {"table", "/table"},
@@ -121,6 +125,7 @@ constexpr Column kOrganColumns[] = {{"size", "/size"},
                                     {"name", "/organ/name"},
                                     {"entry", "/organ/entry"},
                                     {"patients", "/organ/patients"},
+                                    {"missed", "/organ/missed"},
                                     {"mean", "/organ/mean"},
                                     {"remark", "/entry/remark"}};
 

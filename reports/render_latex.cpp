@@ -72,13 +72,14 @@ std::string escaped(const std::string& text) {
 
 std::string cell_text(const json& table, const std::string& cell, const std::string& entry) {
   const json value = value_of(table, cell, entry);
-  std::string text = "--";
+  std::string text = "--" + missed_text(value);
   if (has_mean(value)) {
     std::string number = percent(table, value.at("mean"));
     if (is_best(table, cell, entry)) number = "\\mathbf{" + number + "}";
     const json& sd = value.at("sd");
     text = fmt::format("${}{}{}$", number, is_significant(table, cell, entry) ? "^{*}" : "",
-                       sd.is_null() ? "" : " \\pm " + percent(table, sd));
+                       sd.is_null() ? "" : " \\pm " + percent(table, sd)) +
+           missed_text(value);
   }
   if (!value.is_null() && value.contains("paper") && value.at("paper").contains("mean")) {
     text += fmt::format(" [{}]", percent(value.at("paper").at("mean")));
@@ -93,7 +94,9 @@ std::string caption(const json& report, const json& table) {
   for (const std::string& note : footnotes(table)) remarks += " $^\\dagger$ " + escaped(note);
   return fmt::format(
       "{}. {}, mean $\\pm$ standard deviation over all (case, organ) pairs, as in the paper; "
-      "bold: {} of these means (rankings go by the mean over organs instead); $^*$: significantly "
+      "bold: {} of these means where nothing was missed and no test of the cell calls it worse (rankings go "
+      "by the "
+      "mean over organs instead); $^*$: significantly "
       "different from {} (Wilcoxon signed-rank, {}-adjusted, level {:g}){}. {}.{}",
       escaped(table.at("title")), metric_with_unit(table), best_is(table),
       escaped(label_of(table, "entries", tests.at("reference"))), correction_name(table),
@@ -117,7 +120,7 @@ std::string test_table(const json& report, const json& table) {
                         escaped(label_of(table, "cells", test.at("cell"))),
                         escaped(label_of(table, "entries", test.at("entry"))), test.at("pairs").dump(),
                         percent(table, test.at("mean_difference")), interval, p_text(test.at("p")),
-                        p_text(test.at("p_adjusted")), test.at("verdict").get<std::string>());
+                        p_text(test.at("p_adjusted")), escaped(verdict_text(test)));
   }
   return text +
          fmt::format(

@@ -26,10 +26,10 @@ std::string row_label(const json& entry) { return plain(entry.at("label")) + (is
 
 std::string cell_text(const json& table, const std::string& cell, const std::string& entry) {
   const json value = value_of(table, cell, entry);
-  if (!has_mean(value)) return "–";
+  if (!has_mean(value)) return "–" + missed_text(value);
   std::string text = mean_and_sd(table, value);
   if (is_best(table, cell, entry)) text = "**" + text + "**";
-  return text + (is_significant(table, cell, entry) ? "\\*" : "");
+  return text + (is_significant(table, cell, entry) ? "\\*" : "") + missed_text(value);
 }
 
 std::string paper_text(const json& value) {
@@ -69,7 +69,8 @@ std::string organ_mean_table(const json& table) {
     std::vector<std::string> fields{plain(entry.at("label"))};
     for (const json& cell : cells) {
       const json value = value_of(table, cell.at("id"), entry.at("id"));
-      fields.push_back(has_mean(value) ? percent(table, value.at("mean_over_organs")) : "–");
+      fields.push_back((has_mean(value) ? percent(table, value.at("mean_over_organs")) : "–") +
+                       missed_text(value));
     }
     text += row(fields);
   }
@@ -83,6 +84,7 @@ std::vector<std::string> interval_row(const json& table, const json& value) {
   return {value.at("patients").dump(),
           value.at("values").dump(),
           value.at("not_scored").dump(),
+          value.at("missed").dump(),
           value.at("hallucinations").dump(),
           with_interval("mean", "bca95"),
           with_interval("mean_over_organs", "bca95_over_organs"),
@@ -91,7 +93,7 @@ std::vector<std::string> interval_row(const json& table, const json& value) {
 }
 
 std::string interval_table(const json& table) {
-  std::string text = header({"cell", "method", "patients", "values", "not scored", "hallucinations",
+  std::string text = header({"cell", "method", "patients", "values", "not scored", "missed", "hallucinations",
                              "pooled mean (95 % BCa)", "mean over organs (95 % BCa)",
                              "95 % t interval of the pooled mean", "sd over seeds", "against the paper"});
   for (const json& cell : shown_cells(table)) {
@@ -100,7 +102,8 @@ std::string interval_table(const json& table) {
       std::vector<std::string> fields{plain(cell.at("label")), row_label(entry)};
       const std::vector<std::string> numbers =
           has_mean(value) ? interval_row(table, value)
-                          : std::vector<std::string>{value.at("why"), "", "", "", "", "", "", ""};
+                          : std::vector<std::string>{
+                                value.at("why"), "", "", value.at("missed").dump(), "", "", "", "", ""};
       fields.insert(fields.end(), numbers.begin(), numbers.end());
       fields.push_back(plain(paper_verdict(value)));
       text += row(fields);
@@ -121,7 +124,7 @@ std::string test_table(const json& table) {
                  fmt::format("{:.2f}", test.at("rank_biserial").get<double>()),
                  fmt::format("{}/{}/{}", test.at("wins").dump(), test.at("ties_in_outcome").dump(),
                              test.at("losses").dump()),
-                 p_text(test.at("p")), p_text(test.at("p_adjusted")), test.at("verdict")});
+                 p_text(test.at("p")), p_text(test.at("p_adjusted")), plain(verdict_text(test))});
   }
   return text;
 }
@@ -146,6 +149,11 @@ std::string test_section(const json& table) {
   return text;
 }
 
+std::string organ_text(const json& table, const json& organ) {
+  const json& mean = organ.at("mean");
+  return (mean.is_null() ? "–" : percent(table, mean.get<double>())) + missed_text(organ);
+}
+
 std::string organ_table(const json& table) {
   using Key = std::tuple<std::string, std::int64_t, std::string>;  // modality, organ, relation
   std::map<Key, std::map<std::string, const json*>> rows;
@@ -161,7 +169,7 @@ std::string organ_table(const json& table) {
                                     std::get<2>(key), first.at("patients").dump()};
     for (const json& entry : table.at("entries")) {
       const auto found = by_entry.find(entry.at("id"));
-      fields.push_back(found == by_entry.end() ? "–" : percent(table, found->second->at("mean")));
+      fields.push_back(found == by_entry.end() ? "–" : organ_text(table, *found->second));
     }
     text += row(fields);
   }
@@ -171,9 +179,9 @@ std::string organ_table(const json& table) {
 std::string table_section(const json& report, const json& table) {
   std::string text = fmt::format(
       "\n## {0}: {1}\n\n_{2}_\n\n{3} on the {4} grid, **pooled mean** ± standard deviation over "
-      "all (case, organ) pairs, the paper's estimator; bold: {6} pooled mean; \\*: significantly "
-      "different "
-      "from {5} after correction.\n\n",
+      "all (case, organ) pairs, the paper's estimator; bold: {6} pooled mean of the methods that missed "
+      "nothing, unless a test of the cell calls it worse; \\*: significantly different from {5} after "
+      "correction.\n\n",
       plain(table.at("name")), plain(table.at("title")), plain(report.at("size")), metric_with_unit(table),
       table.at("grid").get<std::string>(),
       plain(label_of(table, "entries", table.at("tests").at("reference"))), best_is(table));

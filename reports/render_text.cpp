@@ -14,8 +14,8 @@ using namespace render;
 
 std::string cell_text(const json& table, const std::string& cell, const std::string& entry) {
   const json value = value_of(table, cell, entry);
-  if (!has_mean(value)) return "–";
-  return mean_and_sd(table, value) + (is_significant(table, cell, entry) ? "*" : " ");
+  if (!has_mean(value)) return "–" + missed_text(value);
+  return mean_and_sd(table, value) + (is_significant(table, cell, entry) ? "*" : " ") + missed_text(value);
 }
 
 std::string row_label(const json& entry) {

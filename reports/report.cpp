@@ -37,6 +37,7 @@ void copy_keys(const json& from, std::initializer_list<const char*> keys, json& 
 json run_provenance(const ReportRun& run) {
   json entry{
       {"id", run.id}, {"seed", run.seed}, {"folder", run.folder}, {"state", run.scores ? "done" : "failed"}};
+  if (!run.run.empty()) entry["run"] = run.run;
   if (!run.failure.empty()) entry["failure"] = run.failure;
   if (!run.record.is_null()) {
     copy_keys(run.record, {"method", "options", "hashes", "versions", "device", "threads"}, entry);
@@ -176,8 +177,8 @@ json caveats(const ReportInput& input) {
   }
   if (input.intersect) {
     list.push_back(
-        "Cases that some methods were not scored on may have been left out for all (--intersect); the notes "
-        "of each table name them.");
+        "Cases and organs that some methods were not scored on may have been left out for all (--intersect); "
+        "the notes of each table name them.");
   }
   if (!failures(input).empty()) list.push_back("Some runs have no scores; they are listed as missing.");
   return list;

@@ -31,6 +31,18 @@ std::optional<std::int64_t> seed_of(const std::string& name) {
   return parsed.ec == std::errc{} && parsed.ptr == end ? std::optional(seed) : std::nullopt;
 }
 
+// The n of each "…/seed-n" if all end like that, else their places.
+std::vector<std::int64_t> seeds_of(const std::vector<std::string>& names) {
+  std::vector<std::int64_t> seeds;
+  std::vector<std::int64_t> places;
+  for (const std::string& name : names) {
+    places.push_back(static_cast<std::int64_t>(places.size()));
+    if (const auto seed = seed_of(name.substr(name.rfind('/') + 1))) seeds.push_back(*seed);
+  }
+  const std::set<std::int64_t> different(seeds.begin(), seeds.end());
+  return different.size() == names.size() ? seeds : places;
+}
+
 std::map<std::int64_t, fs::path> seed_folders(const fs::path& entry) {
   std::map<std::int64_t, fs::path> folders;
   if (!fs::is_directory(entry)) return folders;
@@ -240,13 +252,28 @@ std::string done_sha256(const json& done) {
   return sha256(std::string_view(results.dump()));
 }
 
-ReportRun read_named_scores(const std::string& id, const fs::path& file, const std::string& shown_path) {
-  ReportRun run;
-  run.id = id;
-  run.folder = shown_path;
-  run.scores = read_scores(file);
-  run.scores_sha256 = sha256_of_file(file);
-  return run;
+std::vector<ReportRun> read_named_scores(const std::string& id, const fs::path& file,
+                                         const std::string& shown_path) {
+  std::vector<std::string> names;
+  std::map<std::string, std::vector<Score>> scores_of;
+  for (Score& score : read_scores(file)) {
+    auto& scores = scores_of[score.run];
+    if (scores.empty()) names.push_back(score.run);
+    scores.push_back(std::move(score));
+  }
+  if (names.empty()) throw DataError(fmt::format("{}: holds no score", file.string()), true);
+  const std::vector<std::int64_t> seeds = seeds_of(names);
+  std::vector<ReportRun> runs;
+  for (std::size_t i = 0; i < names.size(); ++i) {
+    ReportRun& run = runs.emplace_back();
+    run.id = id;
+    run.seed = names.size() > 1 ? seeds[i] : 0;
+    run.folder = shown_path;
+    if (names.size() > 1) run.run = names[i];
+    run.scores = std::move(scores_of[names[i]]);
+    run.scores_sha256 = sha256_of_file(file);
+  }
+  return runs;
 }
 
 }  // namespace totum

@@ -13,11 +13,12 @@
 
 namespace totum {
 
-/// One run (method and seed) as it was found, or one file of scores of another program.
+/// One run (method and seed) as it was found, or one training in a file of scores of another program.
 struct ReportRun {
   std::string id;  // entry id
   std::int64_t seed = 0;
   std::string folder;     // "single/seed-0" below the runs' folder; for scores of other programs their file
+  std::string run;        // which `run` of that file, if it holds several; else empty
   nlohmann::json record;  // run.json; null for scores of other programs
   nlohmann::json done;    // done.json; null if the run is not done
   std::optional<std::vector<Score>> scores;
@@ -42,8 +43,10 @@ ReportInput read_runs(const std::filesystem::path& runs, const std::vector<Table
 /// SHA-256 of done.json without the times in it.
 std::string done_sha256(const nlohmann::json& done);
 
-/// A file of scores of another program, under a name; `shown_path` is what the report calls the file.
-ReportRun read_named_scores(const std::string& id, const std::filesystem::path& file,
-                            const std::string& shown_path);
+/// A file of scores of another program, under a name; `shown_path` is what the report calls the file. Each
+/// value of its column `run` is a seed: the n of ".../seed-n" if they all end like that, else 0, 1, … in the
+/// order of the file. Throws DataError for a file without scores.
+std::vector<ReportRun> read_named_scores(const std::string& id, const std::filesystem::path& file,
+                                         const std::string& shown_path);
 
 }  // namespace totum

@@ -25,14 +25,10 @@ std::string decimal(double value) {
   return text == "-0.0" ? "0.0" : text;
 }
 
-// Did every resample give the same mean, so that the interval has no width?
-bool has_no_width(const nlohmann::json& bca) {
-  return !bca.is_null() && bca[0].get<double>() == bca[1].get<double>();
-}
-
-std::string interval_text(const nlohmann::json& bca, double scale) {
+std::string interval_text(const nlohmann::json& test, double scale) {
+  const nlohmann::json& bca = test.at("bca95");
+  if (test.at("spread") == "constant") return "no CI of the difference, which is the same throughout";
   if (bca.is_null()) return "no CI of the difference from fewer than two patients";
-  if (has_no_width(bca)) return "no CI of the difference, which is the same throughout";
   return fmt::format("95 % CI of the difference {} to {}", decimal(scale * bca[0].get<double>()),
                      decimal(scale * bca[1].get<double>()));
 }
@@ -57,7 +53,7 @@ std::string difference_found(const nlohmann::json& test, const TableSpec& table)
   std::string text = fmt::format("significantly {} at {:g}", verdict, table.tests.alpha);
   if (mean_is_better != (verdict == "better")) text += " by ranks, although the means point the other way";
   const double p_equivalence = test.at("p_equivalence_adjusted");
-  if (p_equivalence < table.tests.alpha && !has_no_width(test.at("bca95"))) {
+  if (p_equivalence < table.tests.alpha) {
     text += fmt::format(", yet equivalent within {} (two one-sided t tests, adjusted p {})",
                         margin_text(table), equal_to(p_beside(p_equivalence, table.tests.alpha)));
   }
@@ -68,11 +64,8 @@ std::string conclusion(const nlohmann::json& test, const TableSpec& table) {
   const double alpha = table.tests.alpha;
   const std::string verdict = test.at("verdict");
   if (verdict == "better" || verdict == "worse") return difference_found(test, table);
-  if (verdict == "equivalent" && has_no_width(test.at("bca95"))) {
-    return fmt::format(
-        "within {} of each other throughout; differences that do not vary allow no test of equivalence",
-        margin_text(table));
-  }
+  if (const std::string reason = verdict_reason(test); !reason.empty())
+    return fmt::format("{}: {}", verdict, reason);
   if (verdict == "equivalent") {
     return fmt::format("equivalent within {} (two one-sided t tests, adjusted p {})", margin_text(table),
                        equal_to(p_beside(test.at("p_equivalence_adjusted"), alpha)));
@@ -99,7 +92,35 @@ std::string relation(double points, const std::string& unit) {
   return fmt::format("{} by {:.1f} {} than", points > 0 ? "higher" : "lower", std::abs(points), unit);
 }
 
+// "12 cases", "1 case"
+std::string cases(std::int64_t count) { return fmt::format("{} case{}", count, count == 1 ? "" : "s"); }
+
+// "; 3 (case, organ) values that only one has are left out"; empty where nothing is.
+std::string left_out_text(const nlohmann::json& test) {
+  const std::int64_t values = test.at("organ_values_left_out");
+  const std::int64_t patients = test.at("patients_left_out");
+  std::string what =
+      values > 0 ? fmt::format("{} (case, organ) value{}", values, values == 1 ? "" : "s") : "";
+  if (patients > 0) what += (what.empty() ? "" : " and ") + cases(patients);
+  return what.empty() ? "" : fmt::format("; left out, since only one of them has a score: {}", what);
+}
+
 }  // namespace
+
+std::string verdict_reason(const nlohmann::json& test) {
+  const std::string verdict = test.at("verdict");
+  const std::string patients = cases(test.at("patients"));
+  if (verdict == "identical") return fmt::format("identical scores on {}", patients);
+  if (test.at("spread") != "constant" || verdict == "better" || verdict == "worse") return "";
+  constexpr double kNothing = 1e-9;
+  if (std::abs(test.at("mean_difference").get<double>()) > kNothing)
+    return fmt::format("the difference has no spread over {}, so that nothing can be tested", patients);
+  return test.at("organ_values_left_out") > 0
+             ? fmt::format("the scores that both have are equal on {}, but some have no counterpart",
+                           patients)
+             : fmt::format("the means over organs are equal on {}, though single organs' scores are not",
+                           patients);
+}
 
 std::string correction_name(const std::string& correction) {
   return correction == "holm" ? "Holm" : correction == "hochberg" ? "Hochberg" : "Benjamini-Hochberg";
@@ -117,15 +138,20 @@ std::string comparison_sentence(const nlohmann::json& test, const std::string& r
   const std::string pairs =
       table.tests.pairs == "pooled" ? "(case, organ) pairs, which are not independent" : "cases";
   const double scale = scale_of(table.metric);
+  if (test.at("verdict") == "identical") {
+    return fmt::format("{}: {} and {} have {} ({}, {}-adjusted p = {:g}).", cell, reference, other,
+                       verdict_reason(test), test_name(table), correction_name(table.tests.correction),
+                       test.at("p_adjusted").get<double>());
+  }
   return fmt::format(
       "{}, {} {}: the mean {} of {} was {} that of {} ({}; {}, {}-adjusted p {}; {} wins, {} ties, {} "
-      "losses); {}.",
+      "losses{}); {}.",
       cell, test.at("pairs").get<std::int64_t>(), pairs, metric_name(table.metric), reference,
       relation(scale * test.at("mean_difference").get<double>(), unit_of(table.metric)), other,
-      interval_text(test.at("bca95"), scale), test_name(table), correction_name(table.tests.correction),
+      interval_text(test, scale), test_name(table), correction_name(table.tests.correction),
       equal_to(p_beside(test.at("p_adjusted"), table.tests.alpha)), test.at("wins").get<std::int64_t>(),
       test.at("ties_in_outcome").get<std::int64_t>(), test.at("losses").get<std::int64_t>(),
-      conclusion(test, table));
+      left_out_text(test), conclusion(test, table));
 }
 
 }  // namespace totum

@@ -12,6 +12,10 @@ namespace totum {
 std::string comparison_sentence(const nlohmann::json& test, const std::string& reference,
                                 const std::string& other, const std::string& cell, const TableSpec& table);
 
+/// Why a test of differences without spread says no more than it does: "identical scores on 12 cases"; empty
+/// where the differences vary or their sign alone is significant.
+std::string verdict_reason(const nlohmann::json& test);
+
 /// "Holm", "Hochberg" or "Benjamini-Hochberg".
 std::string correction_name(const std::string& correction);
 

@@ -11,21 +11,25 @@ namespace totum {
 
 namespace {
 
-// A line for each entry, with the first of its cases. entries_of: by case.
-std::string cases_by_entry(const std::map<std::string, std::set<std::string>>& entries_of) {
-  constexpr std::size_t kMostNamed = 10;
-  std::map<std::string, std::vector<std::string>> cases_of;
-  for (const auto& [case_id, entries] : entries_of) {
-    for (const std::string& entry : entries) cases_of[entry].push_back(case_id);
-  }
-  std::string text;
-  for (const auto& [entry, cases] : cases_of) {
-    const std::size_t named = std::min(cases.size(), kMostNamed);
-    text += fmt::format("\n  {}: {}{}", entry,
-                        fmt::join(cases.begin(), cases.begin() + static_cast<std::ptrdiff_t>(named), ", "),
-                        named < cases.size() ? fmt::format(", … ({} in all)", cases.size()) : "");
-  }
-  return text;
+// What messages call a run: its folder, or the label of its file with the value of `run` that it is.
+std::string name_of(const ReportRun& run, const std::string& label) {
+  if (!run.record.is_null()) return run.folder;
+  return run.run.empty() ? label : fmt::format("{} (run {})", label, run.run);
+}
+
+// What to do about trainings of other cases or organs.
+std::string advice(const ReportInput& input) {
+  const bool of_runs = std::any_of(input.runs.begin(), input.runs.end(),
+                                   [](const ReportRun& run) { return !run.record.is_null(); });
+  if (of_runs) return "Runs of one table score the same images: run again what was made from others.";
+  const bool has_seeds = std::any_of(input.runs.begin(), input.runs.end(),
+                                     [](const ReportRun& run) { return !run.run.empty(); });
+  return fmt::format(
+      "Score all on the same cases and organs, or pass --intersect to compare on what they have in "
+      "common.{}",
+      has_seeds ? " Values of the column run count as seeds of one method; if they are parts of one "
+                  "training, such as folds, give them one value."
+                : "");
 }
 
 }  // namespace
@@ -42,33 +46,55 @@ TableContext::TableContext(const TableSpec& the_table, const ReportInput& the_in
       scores.insert(scores.end(), run.scores->begin(), run.scores->end());
     }
   }
-  if (input.intersect) leave_out_cases_of_some();
+  check_scores();
 }
 
-void TableContext::leave_out_cases_of_some() {
-  std::map<std::string, std::set<std::string>> entries_of;  // by case
-  std::size_t entries_with_scores = 0;
-  for (const auto& [entry, scores] : scores_) {
-    entries_with_scores += scores.empty() ? 0 : 1;
-    for (const Score& score : scores) {
-      if (score.metric == table.metric && score.grid == table.grid) entries_of[score.case_id].insert(entry);
-    }
+void TableContext::check_scores() {
+  std::vector<NamedScores> all;
+  for (const TableEntry& entry : table.entries) {
+    for (const ReportRun* run : runs_.at(entry.id))
+      all.push_back({name_of(*run, entry.label), &*run->scores});
   }
-  std::size_t common = 0;
-  for (const auto& [case_id, entries] : entries_of) {
-    if (entries.size() == entries_with_scores) {
-      ++common;
+  ScoreChoice choice{table.metric, table.grid, {}};
+  for (const TableCell& cell : table.cells) {
+    if (cell.test_modality) choice.cells.emplace(*cell.test_modality, cell.relation);
+  }
+  if (const auto found = contradictions(all, choice); !found.empty()) {
+    throw DataError(
+        fmt::format("{}: the scores contradict each other, so they are not of the same images or not by "
+                    "the same split:\n  {}",
+                    table.name, fmt::join(first_few(found), "\n  ")),
+        true);
+  }
+  const Coverage coverage = coverage_of(all, choice);
+  if (coverage.of_some.empty()) return;
+  if (!input.intersect || coverage.common.empty()) {
+    throw DataError(
+        fmt::format("{}: {}:\n  {}\n{}", table.name,
+                    coverage.common.empty() ? "there is no organ of a case that all were scored on"
+                                            : "the methods were scored on different cases or organs",
+                    fmt::join(lacking_lines(all, coverage, choice), "\n  "), advice(input)),
+        true);
+  }
+  leave_out(coverage);
+}
+
+void TableContext::leave_out(const Coverage& coverage) {
+  std::set<std::string> common_cases;
+  for (const auto& [case_id, organ] : coverage.common) common_cases.insert(case_id);
+  for (const CaseOrgan& pair : coverage.of_some) {
+    if (common_cases.contains(pair.first)) {
+      pairs_left_out_.insert(pair);
     } else {
-      cases_left_out_.insert(case_id);
+      cases_left_out_.insert(pair.first);
     }
   }
-  if (common == 0 && entries_with_scores > 0)
-    throw DataError(fmt::format("{}: there is no case that all entries were scored on; leave entries out, or "
-                                "score them on cases of the others:{}",
-                                table.name, cases_by_entry(entries_of)),
-                    true);
   for (auto& [entry, scores] : scores_)
-    std::erase_if(scores, [&](const Score& score) { return cases_left_out_.contains(score.case_id); });
+    std::erase_if(scores, [&](const Score& score) { return is_left_out(score.case_id, score.organ); });
+}
+
+bool TableContext::is_left_out(const std::string& case_id, std::int64_t organ) const {
+  return cases_left_out_.contains(case_id) || pairs_left_out_.contains({case_id, organ});
 }
 
 const std::vector<const ReportRun*>& TableContext::runs_of(const std::string& entry) const {
@@ -95,9 +121,11 @@ std::vector<std::vector<PatientScores>> TableContext::parts_of(const TableCell& 
                                                                const std::vector<Score>& scores) const {
   std::vector<std::vector<PatientScores>> parts;
   for (const TableCell* basic : basic_cells(of_cell)) {
-    parts.push_back(patients_of_cell(scores, filter_of(*basic)));
-    std::erase_if(parts.back(),
-                  [&](const PatientScores& patient) { return cases_left_out_.contains(patient.case_id); });
+    auto& patients = parts.emplace_back(patients_of_cell(scores, filter_of(*basic)));
+    for (PatientScores& patient : patients)
+      std::erase_if(patient.by_organ,
+                    [&](const auto& value) { return is_left_out(patient.case_id, value.first); });
+    std::erase_if(patients, [](const PatientScores& patient) { return patient.by_organ.empty(); });
   }
   return parts;
 }

@@ -1,6 +1,7 @@
 #include "reports/table_rankings.h"
 
 #include <algorithm>
+#include <cmath>
 #include <numeric>
 
 #include "core/random.h"
@@ -130,7 +131,20 @@ Pairs pairs_of(const Contest& contest, const RankingStudy& study, double alpha) 
   return pairs;
 }
 
-json pairs_json(const Contest& contest, const RankingStudy& study, const Pairs& pairs, double alpha) {
+// Is every score of two methods the same?
+bool is_identical(const Contest& contest, std::size_t first, std::size_t second, double tolerance) {
+  for (const CommonScores& part : contest.parts) {
+    for (std::size_t p = 0; p < part.case_ids.size(); ++p) {
+      for (std::size_t o = 0; o < part.organs[p].size(); ++o) {
+        if (std::abs(part.values[first][p][o] - part.values[second][p][o]) > tolerance) return false;
+      }
+    }
+  }
+  return true;
+}
+
+json pairs_json(const Contest& contest, const RankingStudy& study, const Pairs& pairs,
+                const RankingOptions& options) {
   json list = json::array();
   const Ranking& by_mean = ranking_by(study, RankingScheme::mean);
   const auto order = best_first(by_mean);
@@ -148,7 +162,8 @@ json pairs_json(const Contest& contest, const RankingStudy& study, const Pairs& 
            {"p", test.test.p_value},
            {"p_adjusted", test.p_adjusted},
            {"p_nemenyi", pairs.p_nemenyi[better][other]},
-           {"differs", test.p_adjusted < alpha},
+           {"differs", test.p_adjusted < options.alpha},
+           {"identical", is_identical(contest, better, other, options.test.tie_tolerance)},
            {"order_wrong", study.not_before.empty() ? json() : json(study.not_before[better][other])}});
     }
   }
@@ -223,7 +238,7 @@ json ranking_json(const TableContext& context, const TableCell& cell) {
       {"values_left_out", contest.values_left_out},
       {"schemes", schemes},
       {"agreement", agreement(study)},
-      {"pairs", pairs_json(contest, study, pairs, alpha)},
+      {"pairs", pairs_json(contest, study, pairs, options)},
       {"friedman", friedman_json(friedman, alpha)},
       {"post_hoc", context.table.tests.post_hoc},
       {"critical_difference", k < 2 ? json() : json(nemenyi_critical_difference(alpha, k, contest.patients))},

@@ -6,6 +6,7 @@
 #include <algorithm>
 
 #include "evaluation/metric.h"
+#include "reports/standing.h"
 #include "reports/table_context.h"
 #include "reports/table_rankings.h"
 #include "reports/table_tests.h"
@@ -48,6 +49,25 @@ json cells(const TableSpec& table) {
   return list;
 }
 
+json pairs_left_out(const TableContext& context) {
+  json list = json::array();
+  for (const auto& [case_id, organ] : context.pairs_left_out())
+    list.push_back({{"case", case_id}, {"organ", organ}});
+  return list;
+}
+
+// Does the reference of any case lack an organ?
+bool has_absent_organs(const TableContext& context) {
+  const auto is_absent = [&](const Score& score) {
+    return score.metric == context.table.metric && score.grid == context.table.grid && !is_averaged(score);
+  };
+  return std::any_of(context.table.entries.begin(), context.table.entries.end(),
+                     [&](const TableEntry& entry) {
+                       const auto& scores = context.scores_of(entry.id);
+                       return std::any_of(scores.begin(), scores.end(), is_absent);
+                     });
+}
+
 // What a reader of this table must know before believing it.
 json notes(const TableContext& context, const json& values, const json& tests) {
   json list = json::array();
@@ -56,13 +76,18 @@ json notes(const TableContext& context, const json& values, const json& tests) {
         fmt::format("Only cases that all entries were scored on count (--intersect); left out: {}.",
                     fmt::join(context.cases_left_out(), ", ")));
   }
+  if (!context.pairs_left_out().empty()) {
+    list.push_back(
+        fmt::format("Only organs that all entries were scored on count (--intersect); left out: {}.",
+                    pairs_text(context.pairs_left_out())));
+  }
   std::int64_t fewest = kPatientsForBootstrap;
-  std::int64_t holes = 0;
+  std::int64_t missed = 0;
   std::int64_t hallucinations = 0;
   for (const json& value : values) {
+    missed += value.at("missed").get<std::int64_t>();
     if (!value.contains("patients")) continue;
     fewest = std::min(fewest, value.at("patients").get<std::int64_t>());
-    holes += value.at("not_scored").get<std::int64_t>();
     hallucinations += value.at("hallucinations").get<std::int64_t>();
   }
   if (fewest < kPatientsForBootstrap) {
@@ -76,10 +101,18 @@ json notes(const TableContext& context, const json& values, const json& tests) {
     list.push_back(
         "There is no interval where a cell, or a part of a mean of cells, has fewer than two patients.");
   }
-  if (holes > 0) {
+  if (has_absent_organs(context)) {
     list.push_back(
-        "Organs that the reference of a case lacks count for no method; these (case, organ) pairs are \"not "
-        "scored\".");
+        "Organs that the reference of a case lacks count for no method; these (case, organ) pairs are among "
+        "the \"not scored\".");
+  }
+  if (missed > 0) {
+    list.push_back(
+        "Missed: organs of the reference for which a method has no value, over all seeds, as where a policy "
+        "skips "
+        "organs that were not found. The mean beside such a number leaves them out, so it is neither best "
+        "nor to be "
+        "compared with the others'; tests and rankings take the pairs that have a value from all.");
   }
   if (hallucinations > 0) {
     list.push_back(
@@ -88,7 +121,7 @@ json notes(const TableContext& context, const json& values, const json& tests) {
         "mean.");
   }
   if (std::any_of(tests.at("results").begin(), tests.at("results").end(),
-                  [](const json& test) { return !test.at("reachable").get<bool>(); })) {
+                  [](const json& test) { return test.at("verdict") == "unreachable"; })) {
     list.push_back(
         "Tests marked unreachable could not have become significant with this many pairs, whatever the "
         "scores.");
@@ -101,8 +134,9 @@ json notes(const TableContext& context, const json& values, const json& tests) {
 json table_results(const TableSpec& table, const ReportInput& input, const PublishedNumbers& published,
                    const ReportOptions& options) {
   const TableContext context(table, input, published, options);
-  const json values = table_values(context);
+  json values = table_values(context);
   const json tests = table_tests(context);
+  add_standings(values, context, tests);
   return {{"declared", to_json(table)},
           {"name", table.name},
           {"title", table.title},
@@ -113,6 +147,7 @@ json table_results(const TableSpec& table, const ReportInput& input, const Publi
           {"entries", entries(context)},
           {"cells", cells(table)},
           {"cases_left_out", context.cases_left_out()},
+          {"pairs_left_out", pairs_left_out(context)},
           {"values", values},
           {"rankings", table_rankings(context)},
           {"tests", tests},

@@ -5,7 +5,6 @@
 
 #include <algorithm>
 
-#include "core/error.h"
 #include "core/random.h"
 #include "evaluation/comparison.h"
 #include "evaluation/corrections.h"
@@ -25,7 +24,7 @@ struct MadeTest {
   PairedComparison comparison;
 };
 
-// null for fewer than two patients
+// null for fewer than two patients, or without spread
 json to_json(const std::optional<Interval>& interval) {
   return interval ? json::array({interval->low, interval->high}) : json();
 }
@@ -53,15 +52,10 @@ std::vector<PairedValues> paired(const TableContext& context, const TableCell& c
   const auto ours = context.parts_of(cell, context.scores_of(reference));
   const auto theirs = context.parts_of(cell, context.scores_of(entry.id));
   std::vector<PairedValues> parts;
-  for (std::size_t part = 0; part < ours.size(); ++part) {
-    try {
-      parts.push_back(pair_patients(ours[part], theirs[part], is_pooled(context), context.input.intersect));
-    } catch (const DataError& error) {  // say which methods and which cell
-      throw DataError(fmt::format("{}, cell {}, {} (first) and {} (second): {}", context.table.name, cell.id,
-                                  reference, entry.id, error.what()),
-                      true);
-    }
-  }
+  // All have the same rows (TableContext); a patient of whom one has no value is a counted hole.
+  constexpr bool kGoOn = true;
+  for (std::size_t part = 0; part < ours.size(); ++part)
+    parts.push_back(pair_patients(ours[part], theirs[part], is_pooled(context), kGoOn));
   return parts;
 }
 
@@ -99,11 +93,12 @@ std::vector<MadeTest> make_tests(const TableContext& context, json& skipped) {
 }
 
 json numbers_of(const PairedComparison& c) {
-  const bool has_spread = c.patients > 1;
+  const bool has_spread = c.patients > 1 && c.spread == Spread::varying;
   const HodgesLehmann& walsh = c.hodges_lehmann;
   return {{"pairs", c.pairs},
           {"patients", c.patients},
           {"patients_left_out", c.patients_left_out},
+          {"spread", to_string(c.spread)},
           {"zeros", c.test.zeros},
           {"ties", c.test.ties},
           {"organ_values_left_out", c.organs_left_out},
@@ -150,6 +145,7 @@ json test_json(const TableContext& context, const MadeTest& made, const Adjusted
   if (!higher_is_better(table.metric)) std::swap(out["wins"], out["losses"]);
   out["power"] = power_json(made.comparison, table.tests, family);
   out["verdict"] = to_string(verdict_of(made.comparison, adjusted, table));
+  out["reason"] = verdict_reason(out);
   out["sentence"] = comparison_sentence(out, context.label_of(table.tests.reference), made.entry->label,
                                         made.cell->label, table);
   return out;
@@ -160,7 +156,7 @@ std::string pairs_note(const TableContext& context) {
                          ? "one pair for each patient and organ: pairs are not independent"
                          : "one pair for each patient: the mean over the organs of the cell that both "
                            "methods were scored on";
-  if (context.input.intersect) note += "; only patients that all entries were scored on";
+  if (context.input.intersect) note += "; only cases and organs that all entries were scored on";
   const bool has_mean_of = std::any_of(context.table.cells.begin(), context.table.cells.end(),
                                        [](const TableCell& c) { return c.shown && !c.mean_of.empty(); });
   if (has_mean_of) {

@@ -81,6 +81,13 @@ std::int64_t hallucinations_of_cell(const TableContext& context, const TableCell
   return count;
 }
 
+std::int64_t missed_of_cell(const TableContext& context, const TableCell& cell,
+                            const std::vector<Score>& scores) {
+  std::int64_t count = 0;
+  for (const TableCell* basic : context.basic_cells(cell)) count += missed(scores, context.filter_of(*basic));
+  return count;
+}
+
 std::optional<CellSummary> summarise(const TableContext& context, const TableCell& cell,
                                      const TableEntry& entry) {
   const auto parts = context.parts_of(cell, context.scores_of(entry.id));
@@ -147,6 +154,8 @@ json cell_value(const TableContext& context, const TableCell& cell, const TableE
   json value{{"cell", cell.id}, {"entry", entry.id}};
   const auto summary = summarise(context, cell, entry);
   if (const json paper = paper_value(context, cell, entry, summary); !paper.is_null()) value["paper"] = paper;
+  const auto& scores = context.scores_of(entry.id);
+  value["missed"] = missed_of_cell(context, cell, scores);
   if (!summary) {
     value["why"] =
         context.runs_of(entry.id).empty() ? "no run of it has scores" : "no patient has a score of this cell";
@@ -154,7 +163,6 @@ json cell_value(const TableContext& context, const TableCell& cell, const TableE
   }
   value["patients"] = summary->patients;
   value["values"] = summary->values;
-  const auto& scores = context.scores_of(entry.id);
   value["not_scored"] = pairs_of_cell(context, cell, scores) - summary->values;
   value["hallucinations"] = hallucinations_of_cell(context, cell, scores);
   value["mean"] = summary->mean;
@@ -214,19 +222,23 @@ json table_organs(const TableContext& context) {
       for (const Relation relation : {Relation::intra, Relation::cross}) {
         std::map<std::int64_t, std::vector<double>> by_organ;
         const CellFilter filter{modality, relation, context.table.metric, context.table.grid};
+        const auto missed_of = missed_by_organ(context.scores_of(entry.id), filter);
+        for (const auto& [organ, count] : missed_of) by_organ[organ];
         for (const auto& patient : patients_of_cell(context.scores_of(entry.id), filter)) {
           for (const auto& [organ, value] : patient.by_organ) by_organ[organ].push_back(value);
         }
         for (const auto& [organ, values] : by_organ) {
           double sum = 0;
           for (const double value : values) sum += value;
-          list.push_back({{"entry", entry.id},
-                          {"test_modality", to_string(modality)},
-                          {"relation", relation == Relation::intra ? "intra" : "cross"},
-                          {"organ", organ},
-                          {"name", organ_name(organ)},
-                          {"patients", values.size()},
-                          {"mean", sum / static_cast<double>(values.size())}});
+          list.push_back(
+              {{"entry", entry.id},
+               {"test_modality", to_string(modality)},
+               {"relation", relation == Relation::intra ? "intra" : "cross"},
+               {"organ", organ},
+               {"name", organ_name(organ)},
+               {"patients", values.size()},
+               {"missed", missed_of.contains(organ) ? missed_of.at(organ) : 0},
+               {"mean", values.empty() ? json() : json(sum / static_cast<double>(values.size()))}});
         }
       }
     }

@@ -4,6 +4,7 @@
 #include <fmt/ranges.h>
 
 #include <optional>
+#include <set>
 
 #include "core/error.h"
 #include "core/files.h"
@@ -176,9 +177,12 @@ json recomputed(const json& report, const VerifyRequest& request, const Publishe
     input = read_runs(request.runs, tables);
   } else {
     input.tables = tables;
+    std::set<std::pair<std::string, std::string>> seen;  // a file may hold several runs of an entry
     for (const json& run : report.at("provenance").at("runs")) {
       const std::string file = run.at("folder");
-      input.runs.push_back(read_named_scores(run.at("id"), request.runs / file, file));
+      if (!seen.emplace(run.at("id"), file).second) continue;
+      const auto runs = read_named_scores(run.at("id"), request.runs / file, file);
+      input.runs.insert(input.runs.end(), runs.begin(), runs.end());
     }
   }
   input.intersect = report.at("intersect");

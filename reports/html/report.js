@@ -142,26 +142,21 @@
 
   function resultTable(part, table) {
     const cells = table.cells.filter(cell => cell.shown);
-    const compared = new Set(table.entries.filter(e => e.compared).map(e => e.id));
-    const kinds = {};
-    cells.forEach(cell => {
-      const all = table.values.filter(v => v.cell === cell.id && compared.has(v.entry) && isNumber(v.mean)).map(v => v.mean);
-      const means = [...new Set(all)].sort((a, b) => metricOf(table).higher_is_better ? b - a : a - b);  // one of one is not the best, two of two not the second
-      kinds[cell.id] = mean => all.length > 1 && mean === means[0] ? 'best' : all.length > 2 && mean === means[1] ? 'second' : '';
-    });
+    const missed = value => value.missed > 0 ? ` (${value.missed} missed)` : '';
     const rows = table.entries.map(entry => [{text: shownLabel(table, entry), value: entry.label}].concat(cells.map(cell => {
       const value = table.values.find(v => v.cell === cell.id && v.entry === entry.id) || {};
-      if (!isNumber(value.mean)) return {text: '–', value: null, kind: 'hole', title: value.why || ''};
+      if (!isNumber(value.mean)) return {text: '–' + missed(value), value: null, kind: 'hole', title: value.why || ''};
       const test = table.tests.results.find(t => t.cell === cell.id && t.entry === entry.id);
       const star = test && (test.verdict === 'better' || test.verdict === 'worse') ? ' *' : '';
       const interval = value.bca95 ? `95 % interval ${valueText(table, value.bca95[0])} to ${valueText(table, value.bca95[1])}; ` : '';
       return {
-        text: valueText(table, value.mean) + (isNumber(value.sd) ? ' ± ' + valueText(table, value.sd) : '') + star, value: value.mean,
-        kind: entry.compared ? kinds[cell.id](value.mean) : '',
+        text: valueText(table, value.mean) + (isNumber(value.sd) ? ' ± ' + valueText(table, value.sd) : '') + star + missed(value), value: value.mean,
+        kind: value.standing,
         title: `${interval}${value.patients} patients, ${value.values} values`};
     })));
     addTable(part, metricInUnit(table) + ', mean ± sd over all (case, organ) pairs', ['Method', ...cells.map(c => c.label)], rows);
-    part.append(element('p', `Bold: best, underlined: second best of the methods that are compared († is not). ` +
+    part.append(element('p', `Bold: best, underlined: second best of the methods that are compared († is not) and missed nothing, unless a test of ` +
+      `the cell calls the best one worse. ` +
       `*: significantly different from ${labelOf(table, table.tests.reference)} (${table.tests.test}, ${table.tests.correction}` +
       ` correction over ${table.tests.family}, level ${table.tests.alpha}; pairs: ${table.tests.pairs_note}).`, {class: 'note'}));
     table.entries.filter(e => e.remark).forEach(e => part.append(element('p', e.label + ': ' + e.remark, {class: 'note'})));
@@ -189,7 +184,7 @@
         {text: valueText(table, t.mean_difference), value: t.mean_difference}, {text: valueText(table, t.hodges_lehmann), value: t.hodges_lehmann},
         {text: isNumber(t.rank_biserial) ? t.rank_biserial.toFixed(2) : '–', value: t.rank_biserial},
         `${t.wins}/${t.ties_in_outcome}/${t.losses}`, {text: pText(t.p), value: t.p}, {text: pText(t.p_adjusted), value: t.p_adjusted},
-        {text: t.verdict, title: t.sentence}]));
+        {text: t.verdict === 'identical' ? t.reason : t.verdict + (t.reason ? ': ' + t.reason : ''), title: t.sentence}]));
   }
 
   function organMap(part, table) {

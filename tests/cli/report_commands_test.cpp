@@ -142,7 +142,8 @@ TEST_F(ReportCommandsTest, CompareRefusesWhatItCantUse) {
   EXPECT_THAT(refusal({ours, ours}), HasSubstr("stands twice"));
   EXPECT_THAT(refusal({ours, "theirs=" + at("theirs.csv"), "--reference", "x"}),
               HasSubstr("none of the given names"));
-  EXPECT_THAT(refusal({"a=" + at("empty.csv"), "b=" + at("empty.csv")}), HasSubstr("no file holds a score"));
+  EXPECT_THAT(refusal({"a=" + at("empty.csv"), "b=" + at("empty.csv")}),
+              HasSubstr("empty.csv: holds no score"));
   EXPECT_THAT(refusal({ours, "theirs=" + at("theirs.csv"), "--grid", "mine"}), HasSubstr("--grid"));
 }
 
@@ -181,9 +182,9 @@ TEST_F(ReportCommandsTest, IntersectOfNoCommonCaseIsRefused) {
   const Outcome refused =
       call({"compare", "a=" + at("a.csv"), "b=" + at("b.csv"), "--out", at("out"), "--intersect"});
   EXPECT_EQ(refused.exit_status, 2);
-  EXPECT_THAT(refused.error, HasSubstr("no case that all entries were scored on"));
-  EXPECT_THAT(refused.error, HasSubstr("\n  a: amos_0001\n"));
-  EXPECT_THAT(refused.error, HasSubstr("\n  b: amos_0002"));
+  EXPECT_THAT(refused.error, HasSubstr("there is no organ of a case that all were scored on"));
+  EXPECT_THAT(refused.error, HasSubstr("\n  a: no row of amos_0002\n"));
+  EXPECT_THAT(refused.error, HasSubstr("\n  b: no row of amos_0001\n"));
 }
 
 TEST_F(ReportCommandsTest, CompareOfOneCaseHasNoIntervalsAndDecidesNothing) {
@@ -207,8 +208,14 @@ TEST_F(ReportCommandsTest, CompareOfTiesAloneFindsNoDifference) {
   for (const auto& test : table["tests"]["results"]) {
     EXPECT_EQ(test["p"], 1);
     EXPECT_EQ(test["zeros"], 12);
-    EXPECT_EQ(test["verdict"], "equivalent");
+    EXPECT_EQ(test["verdict"], "identical");
+    EXPECT_EQ(test["reason"], "identical scores on 12 cases");
+    EXPECT_TRUE(test["t95"].is_null());
   }
+  EXPECT_THAT(made.out, HasSubstr("CT, intra-modal: a and b have identical scores on 12 cases"));
+  for (const char* page : {"report.md", "report.tex"})
+    EXPECT_THAT(read_file(fs::path(at("out")) / page), HasSubstr("identical scores on 12 cases")) << page;
+  EXPECT_THAT(read_file(fs::path(at("out")) / "report.md"), testing::Not(HasSubstr("equivalent")));
   const auto& ranking = table["rankings"][0];
   for (const auto& scheme : ranking["schemes"]) {
     for (const auto& place : scheme["places"]) EXPECT_EQ(place["rank"], 1);
@@ -216,6 +223,27 @@ TEST_F(ReportCommandsTest, CompareOfTiesAloneFindsNoDifference) {
   EXPECT_EQ(ranking["friedman"]["p"], 1);
   EXPECT_EQ(ranking["groups"]["wilcoxon-holm"], nlohmann::json::array({{"a", "b", "c"}}));
   for (const auto& pair : ranking["agreement"]) EXPECT_TRUE(pair["tau"].is_null());
+}
+
+// 0.5 and 0.51, 0.6 and 0.61: one difference, of which two patients tell no spread. It lies within the margin
+// of one point or (a against c) outside.
+TEST_F(ReportCommandsTest, CompareOfTwoCasesWithOneDifferenceIsUndecidedWithTheReason) {
+  write_small(at("a"), "a", {0.5, 0.6});
+  write_small(at("b"), "b", {0.505, 0.605});
+  write_small(at("c"), "c", {0.55, 0.65});
+  const Outcome made = call({"compare", "a=" + at("a"), "b=" + at("b"), "c=" + at("c"), "--out", at("out")});
+  EXPECT_EQ(made.exit_status, 0) << made.error;
+  const std::string reason = "the difference has no spread over 2 cases, so that nothing can be tested";
+  const auto table = read_json_file(fs::path(at("out")) / "report.json")["tables"][0];
+  for (const auto& test : table["tests"]["results"]) {
+    EXPECT_EQ(test["verdict"], "undecided");
+    EXPECT_EQ(test["reason"], reason);
+    EXPECT_EQ(test["spread"], "constant");
+    EXPECT_EQ(test["p_equivalence"], 1);
+    EXPECT_TRUE(test["power"].is_null());
+    EXPECT_THAT(test["sentence"].get<std::string>(), HasSubstr("undecided: " + reason));
+  }
+  EXPECT_THAT(read_file(fs::path(at("out")) / "report.md"), HasSubstr("| undecided: " + reason));
 }
 
 // Cases without the organ are counted holes; an organ that no case has gives no cell of its own.
@@ -228,7 +256,8 @@ TEST_F(ReportCommandsTest, CompareCountsHolesAndRefusesScoresOfNothing) {
   EXPECT_EQ(table["cells"].size(), 1U);
   EXPECT_EQ(table["values"][0]["not_scored"], 1);
   EXPECT_EQ(table["values"][0]["patients"], 2);
-  EXPECT_THAT(table["notes"].dump(), HasSubstr("Organs that the reference of a case lacks"));
+  EXPECT_EQ(table["values"][0]["missed"], 1);  // in the reference, and no value
+  EXPECT_THAT(table["notes"].dump(), HasSubstr("Missed: organs of the reference"));
   write_small(at("nothing.csv"), "n", {none, none, none});
   const Outcome refused =
       call({"compare", "a=" + at("nothing.csv"), "b=" + at("nothing.csv"), "--out", at("elsewhere")});
@@ -240,9 +269,13 @@ TEST_F(ReportCommandsTest, CompareCountsHolesAndRefusesScoresOfNothing) {
 TEST_F(ReportCommandsTest, CompareOfAMethodWithoutValuesSaysSo) {
   write_small(at("a.csv"), "a", {0.5, 0.6});
   write_small(at("n.csv"), "n", {std::nullopt, std::nullopt});
-  const Outcome refused = call({"compare", "a=" + at("a.csv"), "n=" + at("n.csv"), "--out", at("out")});
-  EXPECT_EQ(refused.exit_status, 2);
-  EXPECT_THAT(refused.error, HasSubstr("only the first has [amos_0001, amos_0002]"));
+  const Outcome made = call({"compare", "a=" + at("a.csv"), "n=" + at("n.csv"), "--out", at("out")});
+  EXPECT_EQ(made.exit_status, 0) << made.error;
+  EXPECT_THAT(made.out, HasSubstr("– (2 missed)"));
+  const auto table = read_json_file(fs::path(at("out")) / "report.json")["tables"][0];
+  EXPECT_EQ(table["values"][1]["missed"], 2);
+  EXPECT_EQ(table["values"][0]["standing"], "");  // one of one is not the best
+  EXPECT_EQ(table["tests"]["skipped"][0]["why"], "no patient has a score from both");
 }
 
 TEST_F(ReportCommandsTest, CompareTakesTheMarginOfTheMetricOrTheUsers) {

@@ -103,7 +103,8 @@ TEST(Compare, SurvivesOnePairAndEqualMethods) {
   for (const double p :
        {equal.test.p_value, equal.p_pratt, equal.p_wilcox, equal.p_zsplit, equal.p_sign_flip})
     EXPECT_EQ(p, 1);
-  EXPECT_EQ(equal.p_equivalence, 0);
+  EXPECT_EQ(equal.p_equivalence, 1);
+  EXPECT_EQ(equal.spread, Spread::identical);
   EXPECT_EQ(equal.rank_biserial, 0);
   EXPECT_EQ(equal.count.ties, 4);
 }
@@ -192,6 +193,56 @@ TEST(Compare, HasNoIntervalIfAPartIsOnePatient) {
   EXPECT_EQ(c.t, std::nullopt);
   EXPECT_EQ(c.bca, std::nullopt);
   EXPECT_EQ(c.p_equivalence, 1);
+}
+
+// 0.8 - 0.79 and 0.05 - 0.04 differ in the last bit only.
+TEST(Compare, ADifferenceThatIsTheSameInEveryPatientHasNoIntervalAndShowsNoEquivalence) {
+  PairedValues two;
+  two.case_ids = {"p", "q"};
+  two.a = {0.8, 0.05};
+  two.b = {0.79, 0.04};
+  ASSERT_NE(two.a[0] - two.b[0], two.a[1] - two.b[1]);
+  ComparisonOptions options = quick();
+  options.equivalence_margin = 0.05;
+  const auto c = compare(two, options);
+  EXPECT_EQ(c.spread, Spread::constant);
+  EXPECT_EQ(c.p_equivalence, 1);
+  EXPECT_EQ(c.t, std::nullopt);
+  EXPECT_EQ(c.bca, std::nullopt);
+  EXPECT_NEAR(c.mean_difference, 0.01, 1e-15);
+  EXPECT_EQ(compare(pairs_of({.01, .02}), options).spread, Spread::varying);
+  EXPECT_EQ(compare(pairs_of({.01}), options).spread, Spread::varying);  // one patient says nothing of spread
+}
+
+TEST(Compare, PartsThatAreConstantEachHaveNoSpreadTogether) {
+  const PairedValues constant[] = {pairs_of({.03, .03, .03}), pairs_of({-.01, -.01})};
+  EXPECT_EQ(compare(constant, quick()).spread, Spread::constant);
+  const PairedValues varying[] = {pairs_of({.03, .03, .03}), pairs_of({-.01, -.02})};
+  EXPECT_EQ(compare(varying, quick()).spread, Spread::varying);
+}
+
+// The means over organs are equal, the scores are not.
+TEST(Compare, ScoresAreIdenticalOnlyIfEveryOrgansAre) {
+  const Patients a{{"p", {{1, 0.2}, {2, 0.4}}}, {"q", {{1, 0.5}, {2, 0.5}}}};
+  const Patients swapped{{"p", {{1, 0.4}, {2, 0.2}}}, {"q", {{1, 0.5}, {2, 0.5}}}};
+  const Patients lacking{{"p", {{1, 0.2}, {2, 0.4}}}, {"q", {{1, 0.5}}}};
+  const auto spread = [&](const Patients& b) {
+    return compare(pair_patients(a, b, false, false), quick()).spread;
+  };
+  EXPECT_EQ(spread(a), Spread::identical);
+  EXPECT_EQ(spread(swapped), Spread::constant);
+  EXPECT_EQ(spread(lacking), Spread::constant);
+}
+
+TEST(Judge, DifferencesWithoutSpreadAreIdenticalOrUndecided) {
+  PairedComparison c;
+  c.test.w_plus = 3;
+  c.spread = Spread::identical;
+  EXPECT_EQ(judge(c, {1, 0.5, 0}, 0.05), Verdict::identical);
+  c.spread = Spread::constant;
+  EXPECT_EQ(judge(c, {0.5, 0.5, 0}, 0.05), Verdict::undecided);
+  EXPECT_EQ(judge(c, {0.5, 0.001, 0}, 0.05), Verdict::undecided);
+  EXPECT_EQ(judge(c, {0.03, 0.03, 0}, 0.05), Verdict::better);  // by the signs of six patients
 }
 
 TEST(Judge, SaysWhatTheNumbersAllow) {

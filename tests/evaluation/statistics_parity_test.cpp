@@ -200,11 +200,14 @@ Values resampled_values(const std::string& name, const Values& values, const jso
   return resampled;
 }
 
-// For given resample indices: percentile and BCa intervals of means and medians.
+// For given resample indices: percentile and BCa intervals of means and medians. A case may have no BCa,
+// where that is not defined.
 TEST(StatisticsParity, BootstrapIntervalsEqualTheFormulas) {
   const double atol = tolerance_of("stats_bootstrap").at("atol");
   const json test_cases = load("stats_bootstrap.json");
   json indices;
+  int compared = 0;
+  int without_bca = 0;
   ASSERT_FALSE(test_cases.at("cases").empty());
   for (const auto& test_case : test_cases.at("cases")) {
     const std::string name = test_case.at("statistic");
@@ -221,7 +224,12 @@ TEST(StatisticsParity, BootstrapIntervalsEqualTheFormulas) {
       const auto& percentile = test_case.at(std::string("percentile_") + level);
       EXPECT_NEAR(quantile(sorted, (1 - confidence) / 2), percentile.at(0).get<double>(), atol);
       EXPECT_NEAR(quantile(sorted, (1 + confidence) / 2), percentile.at(1).get<double>(), atol);
-      const auto& bca = test_case.at(std::string("bca_") + level);
+      const json bca = test_case.value(std::string("bca_") + level, json());
+      if (bca.is_null() || !bca.at(0).is_number() || !bca.at(1).is_number()) {
+        ++without_bca;
+        continue;
+      }
+      ++compared;
       const auto interval = bca_interval(estimate, resampled, left_out_values(name, difference), confidence);
       ASSERT_TRUE(interval);
       EXPECT_NEAR(interval->low, bca.at(0).get<double>(), atol);
@@ -231,6 +239,8 @@ TEST(StatisticsParity, BootstrapIntervalsEqualTheFormulas) {
       }
     }
   }
+  std::cout << "compared " << compared << " BCa intervals; " << without_bca << " are not defined\n";
+  EXPECT_GT(compared, 0);
 }
 
 // Where SciPy raises or returns NaN, totum must not return a p-value.

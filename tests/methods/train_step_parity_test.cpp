@@ -52,13 +52,26 @@ Batch published_batch(const json& inputs, at::ScalarType type) {
   return batch;
 }
 
+// The image's task, the other task of its modality, and the other modality's.
+std::vector<Task> published_tasks(const json& settings) {
+  std::vector<Task> tasks{{"ct_a", Modality::ct, {}}, {"ct_b", Modality::ct, {}}, {"mr", Modality::mr, {}}};
+  for (std::int64_t organ = 1; organ <= kOrgans; ++organ) {
+    const bool is_own = settings.at("class_mask_14").at(static_cast<std::size_t>(organ)) == 1;
+    const bool is_in_modality = settings.at("modality_label_13").at(static_cast<std::size_t>(organ - 1)) == 1;
+    tasks[is_own ? 0 : is_in_modality ? 1 : 2].organs.push_back(organ);
+  }
+  return tasks;
+}
+
 class TrainStepParity : public testing::TestWithParam<at::ScalarType> {
  protected:
   void SetUp() override {
     const json options = code_options(settings);
     setup.backbone = {32, 1};
     setup.optimiser = {settings.at("lr"), settings.at("weight_decay"), 0.9};
-    setup.patch_voxels = {64, 64, 64};
+    const auto shape = entry.at("inputs").at("image").at("shape").get<std::vector<std::int64_t>>();
+    setup.patch_voxels = {shape.at(2), shape.at(3), shape.at(4)};
+    setup.tasks = published_tasks(settings);
     setup.epochs = settings.at("epochs");
     method = make_proposed(setup, JsonReader(options, "options"));
     if (GetParam() == at::kDouble) to_double(*method);

@@ -91,8 +91,8 @@ PrototypeAttention published_attention(const std::map<std::string, nlohmann::jso
 }
 
 TEST_P(NetworkParity, Fidelity8AttentionEqualsTheFourHeadMeanOfThePublishedModule) {
-  for (const char* name : {"eam_32", "eam_128"}) {
-    const auto entry = fixture(name);
+  for (const auto& entry : parity::fixtures_with("eam_")) {
+    const std::string name = entry.at("name");
     const auto rows = rows_by_name(parity::load_json(entry.at("parameters")).at("loss"), "");
     PrototypeAttention attention = published_attention(rows, entry.at("weight_gain"), GetParam());
     const at::Tensor features = parity::formula_tensor(entry.at("inputs").at("features"), GetParam());

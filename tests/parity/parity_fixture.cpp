@@ -2,9 +2,12 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cmath>
 #include <cstdlib>
 #include <fstream>
+#include <iostream>
+#include <limits>
 
 #include "core/safetensors.h"
 
@@ -20,6 +23,23 @@ at::Tensor squares_modulo(std::int64_t count, std::int64_t modulus) {
 }
 
 at::Tensor rounded(const at::Tensor& x, at::ScalarType type) { return x.to(at::kFloat).to(type); }
+
+// Roundings flip ReLUs near zero, and which way sums round depends on the width of the CPU's vectors: one
+// network's worst norm was off by .05 of the fixture's bound (8 times the error of the machine that made it)
+// with AVX-512 and by .54 with AVX2. So another CPU may have several times the error that one machine had.
+constexpr double kOtherCpus = 3;
+
+// What float32 may be off in a gradient's norm. The bound above comes from the error that one machine
+// had, but which way sums round depends on the CPU's vectors (16 floats with AVX-512, 8 with AVX2, other
+// kernels), so a floor of float32's eps stands under it: 2^10 of it for a norm, a sum over some thousand
+// products each way through networks whose norms keep gradients of one size; and 2^6 of it times the largest
+// gradient of the network for a gradient that is zero but for rounding, of a bias in front of an instance
+// norm say, whose terms cancel. A wrong formula is off by far more, and float64 has no such slack.
+double float32_slack(const nlohmann::json& row, double largest_norm) {
+  constexpr double kEpsilon = std::numeric_limits<float>::epsilon();
+  const double floor = 1024 * kEpsilon * row.at("grad_norm").get<double>() + 64 * kEpsilon * largest_norm;
+  return std::max(kOtherCpus * row.at("norm_atol").get<double>(), floor);
+}
 
 }  // namespace
 
@@ -39,6 +59,16 @@ nlohmann::json fixture(const std::string& name) {
     if (entry.at("name") == name) return entry;
   }
   throw std::runtime_error("index.json has no fixture " + name);
+}
+
+std::vector<nlohmann::json> fixtures_with(const std::string& prefix) {
+  const nlohmann::json all = index();
+  std::vector<nlohmann::json> found;
+  for (const auto& entry : all.at("fixtures")) {
+    if (entry.at("name").get<std::string>().starts_with(prefix)) found.push_back(entry);
+  }
+  if (found.empty()) throw std::runtime_error("index.json has no fixture " + prefix + "*");
+  return found;
 }
 
 at::Tensor stored(const std::string& file, const std::string& name) {
@@ -129,6 +159,10 @@ void expect_gradients(torch::nn::Module& module, const nlohmann::json& rows) {
   const auto parameters = module.parameters();
   ASSERT_EQ(parameters.size(), rows.size());
   const double relative = index().at("double_precision_tolerance").at("scalar_rel").get<double>();
+  double largest = 0;
+  for (const auto& row : rows)
+    largest = std::max(largest, row.at("grad_norm").is_null() ? 0 : row.at("grad_norm").get<double>());
+  double worst = 0;  // deviation of a norm from its bound in the fixture
   for (std::size_t j = 0; j < parameters.size(); ++j) {
     const auto& row = rows[j];
     const at::Tensor& gradient = parameters[j].grad();
@@ -141,13 +175,16 @@ void expect_gradients(torch::nn::Module& module, const nlohmann::json& rows) {
     const double norm = row.at("grad_norm").get<double>();
     // A norm near 1e-15 is rounding, of a bias in front of an instance norm say, and another on another CPU.
     const double slack = relative * norm + 2e-14;
-    EXPECT_NEAR(gradient.to(at::kDouble).norm().item<double>(), norm,
-                is_double ? slack : row.at("norm_atol").get<double>())
-        << row.at("name");
+    const double got = gradient.to(at::kDouble).norm().item<double>();
+    EXPECT_NEAR(got, norm, is_double ? slack : float32_slack(row, largest)) << row.at("name");
+    if (!is_double) worst = std::max(worst, std::abs(got - norm) / row.at("norm_atol").get<double>());
     EXPECT_NEAR(sine_projection(gradient, false), row.at("grad_proj").get<double>(),
-                is_double ? slack : row.at("proj_atol").get<double>())
+                is_double
+                    ? slack
+                    : std::max(kOtherCpus * row.at("proj_atol").get<double>(), float32_slack(row, largest)))
         << row.at("name");
   }
+  if (worst > 0) std::cout << "float32 gradients: worst norm off by " << worst << " of the fixture's bound\n";
 }
 
 void expect_gradient(const at::Tensor& gradient, const nlohmann::json& row) {

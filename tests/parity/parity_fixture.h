@@ -8,6 +8,7 @@
 #include <filesystem>
 #include <nlohmann/json.hpp>
 #include <string>
+#include <vector>
 
 namespace totum::parity {
 
@@ -15,6 +16,8 @@ std::filesystem::path folder();
 nlohmann::json load_json(const std::string& file);
 /// The entry of index.json; fails the test if it is missing.
 nlohmann::json fixture(const std::string& name);
+/// The entries whose name begins like that, in the order of index.json; fails the test if there are none.
+std::vector<nlohmann::json> fixtures_with(const std::string& prefix);
 /// A stored tensor, as float64 (integers too).
 at::Tensor stored(const std::string& file, const std::string& name);
 

@@ -41,14 +41,18 @@ class RivalsParity : public testing::TestWithParam<at::ScalarType> {
 TEST_P(RivalsParity, DoDNetEqualsThePublishedNetwork) {
   const auto entry = fixture("dodnet_net");
   const auto rows = rows_of(entry);
-  // The controller's bias holds one number for each filter, its weight 256 + M columns.
-  constexpr std::int64_t kTasks = 7;
-  DynamicUNet network(backbone_shape(0, 32, 1), kTasks, DynamicHeadShape{8, 2});
+  // The controller takes the 256 features of the bottleneck and the task's code.
+  std::int64_t tasks = 0;
+  for (const auto& row : rows) {
+    if (row.at("name") == "controller.weight") tasks = row.at("shape").at(1).get<std::int64_t>() - 256;
+  }
+  ASSERT_GT(tasks, 0);
+  DynamicUNet network(backbone_shape(0, 32, 1), tasks, DynamicHeadShape{8, 2});
   network->to(GetParam());
   parity::fill_parameters(*network, rows, entry.at("weight_gain"));
   const at::Tensor x = parity::formula_tensor(entry.at("inputs").at("x"), GetParam());
   const auto task_ids = entry.at("task_ids").get<std::vector<std::int64_t>>();
-  const at::Tensor code = at::eye(kTasks, x.options()).index_select(0, at::tensor(task_ids, at::kLong));
+  const at::Tensor code = at::eye(tasks, x.options()).index_select(0, at::tensor(task_ids, at::kLong));
   check(*network, entry, rows, {{"logits", network->forward(x, code)}});
 }
 
@@ -69,8 +73,7 @@ TEST_P(RivalsParity, DynamicHeadEqualsThePublishedOne) {
 }
 
 // The published losses average over a batch in which a channel is marked -1 where the image's task lacks it:
-// first over the images that have it, then over channels. The fixture has two such images for each of its two
-// channels, so that is the mean over the four.
+// first over the images that have it, then over channels.
 TEST_P(RivalsParity, DoDNetLossesEqualThePublishedOnes) {
   const auto entry = fixture("loss_comparators");
   int compared = 0;
@@ -79,18 +82,24 @@ TEST_P(RivalsParity, DoDNetLossesEqualThePublishedOnes) {
     if (!name.starts_with("dodnet_")) continue;
     const at::Tensor logits = parity::formula_tensor(row.at("logits"), GetParam()).requires_grad_();
     const at::Tensor label = parity::stored(entry.at("expected"), row.at("labels")).flatten(0, 1).flatten(1);
-    const at::Tensor given = (label.select(1, 0) != -1).nonzero().flatten();
-    ASSERT_EQ(given.numel(), 4);
+    const at::Tensor is_given = (label.select(1, 0) != -1).view({-1, logits.size(1)});  // [B,channels]
+    const at::Tensor given = is_given.flatten().nonzero().flatten();
+    ASSERT_GT(given.numel(), 0);
     const at::Tensor z = logits.flatten(0, 1).flatten(1).index_select(0, given);
     const at::Tensor y = label.index_select(0, given).to(GetParam());
-    const at::Tensor loss =
-        (name == "dodnet_dice" ? dodnet_dice_loss(z.sigmoid(), y) : sigmoid_cross_entropy(z, y)).mean();
+    const at::Tensor images = is_given.sum(0);  // of each channel
+    ASSERT_TRUE(images.gt(0).all().item<bool>());
+    const at::Tensor weight = (is_given / images).flatten().index_select(0, given).to(GetParam());
+    const at::Tensor losses =
+        name == "dodnet_dice" ? dodnet_dice_loss(z.sigmoid(), y) : sigmoid_cross_entropy(z, y);
+    const at::Tensor loss = (losses * weight).sum() / logits.size(1);
     parity::expect_value(loss.item<double>(), row.at("value"), row.at("atol"), GetParam() == at::kDouble);
     loss.backward();
     parity::expect_gradient(logits.grad(), row.at("gradients").at("logits"));
     ++compared;
   }
-  EXPECT_EQ(compared, 2);
+  EXPECT_GT(compared, 0);
+  std::cout << "compared " << compared << " losses\n";
 }
 
 TEST_P(RivalsParity, PromptFusionEqualsThePublishedOne) {
@@ -102,8 +111,7 @@ TEST_P(RivalsParity, PromptFusionEqualsThePublishedOne) {
   fusion->to(GetParam());
   parity::fill_parameters(*fusion, rows, entry.at("weight_gain"));
   const at::Tensor prompts = fusion->forward(features, prompt);
-  constexpr std::int64_t kTask = 2;  // of the fixture's description
-  const at::Tensor task = at::full({features.size(0)}, kTask, at::kLong);
+  const at::Tensor task = at::full({features.size(0)}, entry.at("task").get<std::int64_t>(), at::kLong);
   check(*fusion, entry, rows,
         {{"dynamic_prompt", prompts}, {"fused", at::cat({features, select_prompts(prompts, task)}, 1)}});
 }
@@ -112,11 +120,14 @@ TEST_P(RivalsParity, UniSegEqualsThePublishedNetwork) {
   const auto entry = fixture("uniseg_net");
   const auto rows = rows_of(entry);
   const at::Tensor x = parity::formula_tensor(entry.at("inputs").at("x"), GetParam());
-  parity::UniSegOriginal network(rows[0].at("shape").get<std::vector<std::int64_t>>());
+  const auto head =
+      rows.back().at("shape").get<std::vector<std::int64_t>>();  // of full size: classes, features
+  parity::UniSegOriginal network(rows.front().at("shape").get<std::vector<std::int64_t>>(), head.at(1),
+                                 head.at(0));
   network->to(GetParam());
   parity::fill_parameters(*network, rows, entry.at("weight_gain"));
-  constexpr std::int64_t kTask = 2;  // of the fixture's description
-  const auto outputs = network->forward(x, at::full({x.size(0)}, kTask, at::kLong));
+  const auto outputs =
+      network->forward(x, at::full({x.size(0)}, entry.at("task").get<std::int64_t>(), at::kLong));
   std::map<std::string, at::Tensor> named;
   for (std::size_t i = 0; i < outputs.size(); ++i) named["out" + std::to_string(i)] = outputs[i];
   check(*network, entry, rows, named);

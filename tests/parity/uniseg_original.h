@@ -1,7 +1,6 @@
 #pragma once
 // UniSeg as it was published, on its nnU-Net: the body is written here for comparison alone, prompt fusion
-// and selection are totum's. Small: base 8 features, 5 poolings (the first 1x2x2), 3 classes, deep
-// supervision.
+// and selection are totum's. Small: 5 poolings (the first 1x2x2), deep supervision.
 //
 // Source: yeerwen/UniSeg, Upstream/nnunet/network_architecture/Prompt_generic_UNet.py and generic_UNet.py.
 
@@ -43,9 +42,10 @@ TORCH_MODULE(NormalisedConv);
 
 class UniSegOriginalImpl final : public torch::nn::Module {
  public:
-  explicit UniSegOriginalImpl(const std::vector<std::int64_t>& prompt_shape) {
+  UniSegOriginalImpl(const std::vector<std::int64_t>& prompt_shape, std::int64_t base, std::int64_t classes) {
     using Size = torch::ExpandingArray<3>;
-    const std::vector<std::int64_t> channels{8, 16, 32, 64, 128, 256};
+    std::vector<std::int64_t> channels;
+    for (std::int64_t depth = 0; depth < 6; ++depth) channels.push_back(base << depth);
     prompt_ = register_parameter("prompt", torch::zeros(prompt_shape));
     fusion_ = register_module("fusion", PromptFusion(channels.back(), prompt_shape[1]));
     for (std::size_t u = 5; u-- > 0;) {
@@ -73,7 +73,7 @@ class UniSegOriginalImpl final : public torch::nn::Module {
     for (std::size_t u = 5; u-- > 0;) {
       heads_.push_back(
           register_module("head" + std::to_string(u),
-                          torch::nn::Conv3d(torch::nn::Conv3dOptions(channels[u], 3, 1).bias(false))));
+                          torch::nn::Conv3d(torch::nn::Conv3dOptions(channels[u], classes, 1).bias(false))));
     }
   }
 

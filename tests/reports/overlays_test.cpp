@@ -100,7 +100,7 @@ TEST(Overlays, FilesOfScoresHaveNoneAndSayWhy) {
   ReportInput input;
   input.tables = {synthetic_tables()[1]};
   for (const char* id : {"ablation_a", "ablation_c"})
-    input.runs.push_back(read_named_scores(id, folder.path() / "scores.csv", "scores.csv"));
+    input.runs.push_back(read_named_scores(id, folder.path() / "scores.csv", "scores.csv").front());
   const json shown = make_report(input, shipped_numbers(), {50, 1, 1})["overlays"];
   EXPECT_TRUE(shown["cases"].empty());
   EXPECT_THAT(shown["why"], HasSubstr("files of scores"));

@@ -275,7 +275,7 @@ TEST(Report, OnePatientGivesNoIntervalAndNoVerdictAgainstThePaper) {
   for (const char* key : {"bca95", "bca95_over_organs", "t95"}) EXPECT_TRUE(value[key].is_null()) << key;
   for (const char* key : {"bca95", "t95", "hodges_lehmann_interval", "hodges_lehmann_confidence"})
     EXPECT_TRUE(test[key].is_null()) << key;
-  EXPECT_THAT(test["sentence"], HasSubstr("no CI of the difference from fewer than two patients"));
+  EXPECT_THAT(test["sentence"], HasSubstr("identical scores on 1 case ("));
   EXPECT_EQ(value["interval"], "none: fewer than two patients");
   EXPECT_EQ(value["paper"]["verdict"], "not comparable");
   EXPECT_EQ(value["paper"]["why"], "fewer than two patients");
@@ -431,7 +431,7 @@ TEST(Report, CountsWhatIsNotScored) {
   const json test = find(report["tables"][0]["tests"]["results"], "ct_ct", "single");
   EXPECT_EQ(test["zeros"], 8);  // equal scores everywhere
   EXPECT_DOUBLE_EQ(test["p"], 1.0);
-  EXPECT_EQ(test["verdict"], "equivalent");
+  EXPECT_EQ(test["verdict"], "identical");
 }
 
 // `single` predicts organ 5 in three cases that lack it, the others do not: all are averaged over the same
@@ -477,7 +477,7 @@ TEST(Report, RefusesDifferentCasesUnlessIntersected) {
   input.intersect = true;
   const json tests = make_report(input, shipped_numbers(), kFewResamples)["tables"][0]["tests"];
   EXPECT_EQ(find(tests["results"], "ct_ct", "single")["pairs"], 6);
-  EXPECT_THAT(tests["pairs_note"], HasSubstr("only patients that all entries were scored on"));
+  EXPECT_THAT(tests["pairs_note"], HasSubstr("only cases and organs that all entries were scored on"));
 }
 
 TEST(Report, RanksByMeanAndByRankWithinPatients) {

@@ -45,7 +45,7 @@ class SchemaTest : public testing::Test {
     ReportInput input;
     input.tables = {synthetic_tables()[1]};
     for (const char* id : {"ablation_a", "ablation_c"})
-      input.runs.push_back(read_named_scores(id, file, "single.csv"));
+      input.runs.push_back(read_named_scores(id, file, "single.csv").front());
     return written("scores", input);
   }
   fs::path of_one_patient() const {

@@ -12,10 +12,20 @@ using testing::Not;
 
 // A test of 38 cases that decided nothing; every other one is this with changes.
 json test_of(const std::string& verdict, const json& changes = json::object()) {
-  json test{{"pairs", 38},          {"mean_difference", 0.0213},     {"bca95", {-0.0004, 0.0411}},
-            {"p_adjusted", 0.0712}, {"p_equivalence_adjusted", 0.6}, {"smallest_p_adjusted", 1e-10},
-            {"wins", 22},           {"ties_in_outcome", 2},          {"losses", 14},
-            {"verdict", verdict}};
+  json test{{"pairs", 38},
+            {"mean_difference", 0.0213},
+            {"bca95", {-0.0004, 0.0411}},
+            {"p_adjusted", 0.0712},
+            {"p_equivalence_adjusted", 0.6},
+            {"smallest_p_adjusted", 1e-10},
+            {"wins", 22},
+            {"ties_in_outcome", 2},
+            {"losses", 14},
+            {"verdict", verdict},
+            {"patients", 38},
+            {"spread", "varying"},
+            {"organ_values_left_out", 0},
+            {"patients_left_out", 0}};
   test.update(changes);
   return test;
 }
@@ -68,16 +78,32 @@ TEST(Sentence, WhatCouldNotBeDecidedIsNoFinding) {
 }
 
 // Two methods that miss everything have equal scores in every case: that is no proof of anything.
-TEST(Sentence, DifferencesThatDoNotVaryGiveNoIntervalAndNoTestOfEquivalence) {
+TEST(Sentence, IdenticalScoresAreSaidToBeThat) {
   const json equal{
-      {"mean_difference", 0.0}, {"bca95", {0.0, 0.0}}, {"p_adjusted", 1.0}, {"p_equivalence_adjusted", 0.0}};
-  const std::string text = said(test_of("equivalent", equal));
-  EXPECT_THAT(text, HasSubstr("no CI of the difference, which is the same throughout"));
-  EXPECT_THAT(text, HasSubstr("differences that do not vary allow no test of equivalence"));
-  EXPECT_THAT(text, Not(HasSubstr("0.0 to 0.0")));
-  EXPECT_THAT(text, Not(HasSubstr("< 0.001")));
-  EXPECT_THAT(said(test_of("better", {{"bca95", {0.002, 0.002}}, {"p_equivalence_adjusted", 0.0}})),
-              Not(HasSubstr("equivalent")));
+      {"bca95", nullptr}, {"p_adjusted", 1.0}, {"spread", "identical"}, {"mean_difference", 0.0}};
+  EXPECT_EQ(
+      said(test_of("identical", equal)),
+      "CT: Ours and Theirs have identical scores on 38 cases (Wilcoxon signed-rank, Holm-adjusted p = 1).");
+  json one = test_of("identical", equal);
+  one["patients"] = 1;
+  EXPECT_THAT(said(one), HasSubstr("identical scores on 1 case ("));
+}
+
+TEST(Sentence, DifferencesThatDoNotVaryAreUndecidedWithTheReason) {
+  json test =
+      test_of("undecided", {{"bca95", nullptr}, {"spread", "constant"}, {"patients", 2}, {"pairs", 2}});
+  EXPECT_THAT(said(test), HasSubstr("no CI of the difference, which is the same throughout"));
+  EXPECT_THAT(said(test),
+              HasSubstr("undecided: the difference has no spread over 2 cases, so that nothing can be "
+                        "tested."));
+  EXPECT_THAT(said(test), Not(HasSubstr("equivalen")));
+  test["mean_difference"] = 0.0;
+  EXPECT_THAT(said(test),
+              HasSubstr("undecided: the means over organs are equal on 2 cases, though single organs' "
+                        "scores are not"));
+  test["organ_values_left_out"] = 1;
+  EXPECT_THAT(said(test), HasSubstr("equal on 2 cases, but some have no counterpart"));
+  EXPECT_EQ(verdict_reason(test_of("better", {{"spread", "constant"}})), "");
 }
 
 TEST(Sentence, ASinglePatientHasNoInterval) {
