@@ -275,7 +275,8 @@ std::optional<CellSummary> summarise_mean_of(const std::vector<std::vector<Patie
     if (summary.sd) *summary.sd += *one.sd / static_cast<double>(parts.size());
     means.push_back(clustered_mean(clusters_of(part)));
     organ_means.push_back(mean_of_organ_means(part));
-    summary.fewest_patients = &part == &parts.front() ? one.patients : std::min(summary.fewest_patients, one.patients);
+    summary.fewest_patients =
+        &part == &parts.front() ? one.patients : std::min(summary.fewest_patients, one.patients);
     has_spread = has_spread && part.size() > 1;
   }
   if (!has_spread) return summary;

@@ -124,13 +124,14 @@ void compare_patients(std::span<const PatientStratum> strata, const ComparisonOp
   out.leading = leading_interval(out.t, out.bca, out.fewest_patients);
   out.strata = ranked_strata(strata, static_cast<std::size_t>(out.parts));
   std::vector<double> plain;
-  for (const RankedStratum& stratum : out.strata) plain.insert(plain.end(), stratum.a.begin(), stratum.a.end());
+  for (const RankedStratum& stratum : out.strata)
+    plain.insert(plain.end(), stratum.a.begin(), stratum.a.end());
   const Alternative alternative = options.test.alternative;
   out.p_sign_flip = sign_flip_p(contributions(strata), options.resamples, options.seed, alternative);
   out.p_sign_flip_plain = sign_flip_p(plain, options.resamples, options.seed, alternative);
   out.p_equivalence = equivalence_p(difference, options.equivalence_margin);
-  const bool is_within = out.bca && -options.equivalence_margin < out.bca->low &&
-                         out.bca->high < options.equivalence_margin;
+  const bool is_within =
+      out.bca && -options.equivalence_margin < out.bca->low && out.bca->high < options.equivalence_margin;
   out.may_be_equivalent = is_within && out.fewest_patients >= kPatientsForEquivalence;
 }
 
@@ -142,7 +143,8 @@ bool goes_along(const PairedComparison& c, Alternative alternative) {
   if (c.spread != Spread::varying || c.degrees_of_freedom <= 0 || c.standard_error == 0) return true;
   const boost::math::students_t t(c.degrees_of_freedom);
   const double tail = (1 - kConfidence) / (alternative == Alternative::two_sided ? 2 : 1);
-  return std::abs(c.mean_difference) > c.standard_error * boost::math::quantile(boost::math::complement(t, tail));
+  return std::abs(c.mean_difference) >
+         c.standard_error * boost::math::quantile(boost::math::complement(t, tail));
 }
 
 std::int64_t not_zero(std::span<const RankedStratum> strata, double tie_tolerance) {

@@ -77,8 +77,8 @@ struct PairedValues {
 /// signed-rank test of equal differences is the sign test, which six patients can make significant.
 struct PairedComparison {
   std::int64_t pairs = 0;
-  std::int64_t patients = 0;         // different ones
-  std::int64_t fewest_patients = 0;  // of any part
+  std::int64_t patients = 0;              // different ones
+  std::int64_t fewest_patients = 0;       // of any part
   std::int64_t patients_that_differ = 0;  // whose difference is not zero
   std::int64_t parts = 1;
   std::int64_t organs_left_out = 0;
@@ -96,18 +96,18 @@ struct PairedComparison {
   // The verdict
   Decider decided_by = Decider::signed_rank;
   double p = 1;
-  double smallest_p = 1;         // that so many differences other than zero can give before correction
-  int favours = 0;               // 1: a; -1: b, by the deciding test's own statistic
-  bool mean_goes_along = true;   // has the mean that sign, and does its t interval leave out zero?
-  bool is_exact = false;         // the deciding p
+  double smallest_p = 1;          // that so many differences other than zero can give before correction
+  int favours = 0;                // 1: a; -1: b, by the deciding test's own statistic
+  bool mean_goes_along = true;    // has the mean that sign, and does its t interval leave out zero?
+  bool is_exact = false;          // the deciding p
   double deciding_statistic = 0;  // W, the weighted rank-biserial of weighted_signed_rank(), or the mean
   // Beside it
-  SignedRankResult test;  // of all pairs together under the declared options
+  SignedRankResult test;                           // of all pairs together under the declared options
   double p_pratt = 1, p_wilcox = 1, p_zsplit = 1;  // of signed ranks, weighed as the parts
-  double p_sign_flip = 1;        // of mean_difference
-  double p_sign_flip_plain = 1;  // of the patients' differences, whatever their parts
-  double p_sign_test = 1;        // of wins and losses
-  double p_equivalence = 1;      // the larger p of the two one-sided t tests
+  double p_sign_flip = 1;                          // of mean_difference
+  double p_sign_flip_plain = 1;                    // of the patients' differences, whatever their parts
+  double p_sign_test = 1;                          // of wins and losses
+  double p_equivalence = 1;                        // the larger p of the two one-sided t tests
   bool may_be_equivalent = false;  // BCa interval within the margin, and kPatientsForEquivalence in each part
   // What the power of the deciding test is simulated from.
   std::vector<RankedStratum> strata;

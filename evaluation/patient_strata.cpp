@@ -160,7 +160,8 @@ ClusteredMean mean_over_parts(std::span<const PatientStratum> strata) {
   std::vector<ClusteredMean> means;
   for (const PatientStratum& stratum : strata) {
     means.push_back(stratum_mean(stratum));
-    const double weight = static_cast<double>(stratum.parts.size() * strata.size()) / static_cast<double>(parts);
+    const double weight =
+        static_cast<double>(stratum.parts.size() * strata.size()) / static_cast<double>(parts);
     means.back().mean *= weight;
     means.back().standard_error *= weight;
   }

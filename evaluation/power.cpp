@@ -1,6 +1,7 @@
 #include "evaluation/power.h"
 
 #include <algorithm>
+#include <boost/math/distributions/chi_squared.hpp>
 #include <boost/math/distributions/non_central_t.hpp>
 #include <boost/math/distributions/normal.hpp>
 #include <boost/math/distributions/students_t.hpp>
@@ -100,6 +101,14 @@ std::optional<std::int64_t> pairs_needed(double power, const PowerQuestion& ques
     (paired_power(middle, question) < power ? too_few : enough) = middle;
   }
   return enough;
+}
+
+std::array<double, 2> deviation_factors(double degrees_of_freedom) {
+  const boost::math::chi_squared distribution(degrees_of_freedom);
+  const auto factor = [&](double q) {
+    return std::sqrt(degrees_of_freedom / boost::math::quantile(distribution, q));
+  };
+  return {factor(0.975), factor(0.025)};
 }
 
 double simulated_power(std::span<const RankedStratum> strata, std::span<const std::int64_t> patients,

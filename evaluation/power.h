@@ -1,6 +1,7 @@
 #pragma once
 // How many patients would settle a difference, from the spread that was seen.
 
+#include <array>
 #include <cstdint>
 #include <optional>
 #include <span>
@@ -38,8 +39,12 @@ double paired_power(std::int64_t pairs, const PowerQuestion& question);
 std::optional<std::int64_t> pairs_needed(double power, const PowerQuestion& question,
                                          std::int64_t at_least = 1);
 
-/// Below so many pairs the formula is not used: it can be off by a fifth, and the distribution of the ranks is
-/// coarse.
+/// The ends of the 95 % interval of a standard deviation with so many degrees of freedom, as factors of the
+/// estimate, for normal values: the lower one, then the upper one.
+std::array<double, 2> deviation_factors(double degrees_of_freedom);
+
+/// Below so many pairs the formula is not used: it can be off by a fifth, and the distribution of the ranks
+/// is coarse.
 constexpr std::int64_t kFewestPairsOfFormula = 14;
 
 /// The power of the (weighted) signed-rank test as samples of the stored differences give it: `simulations`

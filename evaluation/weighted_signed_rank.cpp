@@ -91,7 +91,8 @@ WeightedSignedRank weighted_signed_rank(std::span<const RankedStratum> strata,
   double variance = 0;
   bool has_small_strata = strata.size() <= kMostExactStrata;
   for (const RankedStratum& stratum : strata) {
-    const auto ranked = rank_differences(stratum.a, stratum.b, options.zeros == ZeroRule::wilcox, options.tie_tolerance);
+    const auto ranked =
+        rank_differences(stratum.a, stratum.b, options.zeros == ZeroRule::wilcox, options.tie_tolerance);
     has_small_strata = has_small_strata && stratum.a.size() <= kLargestExact;
     if (ranked.empty()) continue;
     const double factor = factor_of(stratum, ranked.size());
@@ -114,7 +115,8 @@ WeightedSignedRank weighted_signed_rank(std::span<const RankedStratum> strata,
     return result;
   }
   for (const RankedStratum& stratum : strata) {
-    const auto ranked = rank_differences(stratum.a, stratum.b, options.zeros == ZeroRule::wilcox, options.tie_tolerance);
+    const auto ranked =
+        rank_differences(stratum.a, stratum.b, options.zeros == ZeroRule::wilcox, options.tie_tolerance);
     if (!ranked.empty()) nulls.push_back(atoms_of(ranked, factor_of(stratum, ranked.size())));
   }
   const NullDistribution null(nulls);

@@ -27,7 +27,8 @@ struct WeightedSignedRank {
 /// wilcoxon_signed_rank(), exact or normal. Throws DataError as that does.
 ///
 /// Source: van Elteren, Bull. Inst. Int. Stat. 37 (1960) 351, for weighted rank statistics of strata.
-WeightedSignedRank weighted_signed_rank(std::span<const RankedStratum> strata, const SignedRankOptions& options);
+WeightedSignedRank weighted_signed_rank(std::span<const RankedStratum> strata,
+                                        const SignedRankOptions& options);
 
 /// The smallest |statistic| with two-sided p < alpha for strata of so many untied pairs, by the same rule of
 /// exactness; infinity if there is none.

@@ -30,6 +30,8 @@ std::string mean_and_sd(const nlohmann::json& table, const nlohmann::json& value
 /// "Dice in percent", "HD95 in mm", and what a difference of it is counted in: "Dice points", "mm of HD95".
 std::string metric_with_unit(const nlohmann::json& table);
 std::string points(const nlohmann::json& table);
+/// "mean over patients": what the tests of a table are about.
+std::string tested_mean(const nlohmann::json& table);
 /// "highest" or "lowest", whichever is better.
 std::string best_is(const nlohmann::json& table);
 /// "56.0 to 60.1"; "–" if there is none, since there are fewer than two patients.
@@ -42,6 +44,11 @@ bool has_mean(const nlohmann::json& value);
 bool is_best(const nlohmann::json& table, const std::string& cell, const std::string& entry);
 /// Is the entry significantly different from the reference in this cell?
 bool is_significant(const nlohmann::json& table, const std::string& cell, const std::string& entry);
+/// What stands behind a printed mean ("pooled mean", "mean over organs"): "*" for significant, "‡" where only
+/// most patients are better, "§" where this mean and the tested one, or the verdict, point to different
+/// methods.
+std::string test_marks(const nlohmann::json& table, const std::string& cell, const std::string& entry,
+                       const std::string& mean);
 /// "better", "identical scores on 12 cases"; with its reason where there is one.
 std::string verdict_text(const nlohmann::json& test);
 /// "Holm", "Hochberg" or "Benjamini-Hochberg".

@@ -55,7 +55,8 @@ std::string p_beside(double p, double alpha) {
 std::string equivalence_text(const nlohmann::json& test, const TableSpec& table) {
   const std::int64_t patients = test.at("fewest_patients");
   return fmt::format(
-      "equivalent within {} (two one-sided t tests, adjusted p {}, and the 95 % BCa interval within it); failures in "
+      "equivalent within {} (two one-sided t tests, adjusted p {}, and the 95 % BCa interval within it); "
+      "failures in "
       "up to {:.0f} % of patients can't be excluded by {}",
       margin_text(table), equal_to(p_beside(test.at("p_equivalence_adjusted"), table.tests.alpha)),
       100 * test.at("failures_not_excluded").get<double>(), cases(patients));
@@ -92,16 +93,17 @@ std::string conclusion(const nlohmann::json& test, const TableSpec& table) {
     return equivalence_text(test, table);
   }
   if (verdict == "unreachable") {
-    return fmt::format("not decidable: {} differ in score, which can't give less than p = {} after correction",
-                       cases(test.at("patients_that_differ")), p_text(test.at("smallest_p_adjusted")));
+    return fmt::format(
+        "not decidable: {} differ in score, which can't give less than p = {} after correction",
+        cases(test.at("patients_that_differ")), p_text(test.at("smallest_p_adjusted")));
   }
   if (test.at("p_equivalence_adjusted").get<double>() < alpha) {
-    return fmt::format(
-        "undecided: two one-sided t tests put the mean difference within {}, but {}", margin_text(table),
-        test.at("fewest_patients") < kPatientsForEquivalence
-            ? fmt::format("{} are too few to have shown rare failures ({} are asked for)",
-                          cases(test.at("fewest_patients")), kPatientsForEquivalence)
-            : "its 95 % BCa interval reaches beyond");
+    return fmt::format("undecided: two one-sided t tests put the mean difference within {}, but {}",
+                       margin_text(table),
+                       test.at("fewest_patients") < kPatientsForEquivalence
+                           ? fmt::format("{} are too few to have shown rare failures ({} are asked for)",
+                                         cases(test.at("fewest_patients")), kPatientsForEquivalence)
+                           : "its 95 % BCa interval reaches beyond");
   }
   return table.tests.alternative == Alternative::two_sided
              ? "undecided: neither a difference nor equivalence is shown"
@@ -115,7 +117,9 @@ std::string test_name(const nlohmann::json& test, const TableSpec& table) {
                            : by == "weighted signed-rank" ? "weighted Wilcoxon signed-rank"
                                                           : by;
   const Alternative alternative = table.tests.alternative;
-  return alternative == Alternative::two_sided ? name : fmt::format("{}, one-sided ({})", name, to_string(alternative));
+  return alternative == Alternative::two_sided
+             ? name
+             : fmt::format("{}, one-sided ({})", name, to_string(alternative));
 }
 
 // "; p < 0.001 by the signed-rank test of all pairs, which takes them for independent"
@@ -131,7 +135,9 @@ std::string counted(std::int64_t count, const char* one, const char* many) {
 }
 
 // "+7.0 points"
-std::string signed_text(double value, const std::string& unit) { return fmt::format("{:+.1f} {}", value, unit); }
+std::string signed_text(double value, const std::string& unit) {
+  return fmt::format("{:+.1f} {}", value, unit);
+}
 
 // "higher by 2.1 points than", "within 0.1 points of"
 std::string relation(double points, const std::string& unit) {
@@ -155,8 +161,8 @@ std::string contradiction_text(const nlohmann::json& test, const TableSpec& tabl
 std::string tested_mean(const nlohmann::json& test, const TableSpec& table) {
   const bool is_averaged = test.at("decided_by") == "weighted signed-rank" ||
                            test.at("estimand").get<std::string>().find("averaged") != std::string::npos;
-  return (table.tests.pairs == "pooled" ? "pooled mean " : "mean over patients of ") + metric_name(table.metric) +
-         (is_averaged ? " (cells averaged)" : "");
+  return (table.tests.pairs == "pooled" ? "pooled mean " : "mean over patients of ") +
+         metric_name(table.metric) + (is_averaged ? " (cells averaged)" : "");
 }
 
 }  // namespace
@@ -190,11 +196,10 @@ std::string p_with_sign(double p) { return equal_to(p_text(p)); }
 std::string comparison_sentence(const nlohmann::json& test, const std::string& reference,
                                 const std::string& other, const std::string& cell, const TableSpec& table) {
   const std::int64_t count = test.at("pairs");
-  const std::string pairs =
-      table.tests.pairs == "pooled"
-          ? fmt::format("{} (case, organ) {} of {}, which are not independent", count, count == 1 ? "pair" : "pairs",
-                        cases(test.at("patients")))
-          : cases(count);
+  const std::string pairs = table.tests.pairs == "pooled"
+                                ? fmt::format("{} (case, organ) {} of {}, which are not independent", count,
+                                              count == 1 ? "pair" : "pairs", cases(test.at("patients")))
+                                : cases(count);
   const double scale = scale_of(table.metric);
   if (test.at("verdict") == "identical") {
     return fmt::format("{}: {} and {} have {} ({}, {}-adjusted p = {:g}).", cell, reference, other,
@@ -202,8 +207,8 @@ std::string comparison_sentence(const nlohmann::json& test, const std::string& r
                        test.at("p_adjusted").get<double>());
   }
   return fmt::format(
-      "{}, {}: the {} of {} was {} that of {} ({}; {}, {}-adjusted p {}{}; {}, {}, {}); {}{}.",
-      cell, pairs, tested_mean(test, table), reference,
+      "{}, {}: the {} of {} was {} that of {} ({}; {}, {}-adjusted p {}{}; {}, {}, {}); {}{}.", cell, pairs,
+      tested_mean(test, table), reference,
       relation(scale * test.at("mean_difference").get<double>(), unit_of(table.metric)), other,
       interval_text(test, scale), test_name(test, table), correction_name(table.tests.correction),
       equal_to(p_beside(test.at("p_adjusted"), table.tests.alpha)), pooled_p_text(test),

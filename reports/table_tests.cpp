@@ -95,7 +95,9 @@ std::vector<MadeTest> make_tests(const TableContext& context, json& skipped) {
         skipped.push_back({{"cell", cell.id}, {"entry", entry.id}, {"why", why}});
         continue;
       }
-      made.push_back({&cell, &entry, compare(parts, comparison_options(context, cell, entry)),
+      made.push_back({&cell,
+                      &entry,
+                      compare(parts, comparison_options(context, cell, entry)),
                       {*printed_means(context.parts_of(cell, context.scores_of(reference))),
                        *printed_means(context.parts_of(cell, context.scores_of(entry.id)))}});
     }
@@ -120,7 +122,7 @@ json numbers_of(const PairedComparison& c) {
           {"distribution", c.test.exact ? "exact" : "normal"},
           {"decided_by", to_string(c.decided_by)},
           {"deciding_statistic", c.deciding_statistic},
-          {"deciding_distribution", c.is_exact                             ? "exact"
+          {"deciding_distribution", c.is_exact                           ? "exact"
                                     : c.decided_by == Decider::sign_flip ? "random flips"
                                                                          : "normal"},
           {"p", c.p},
@@ -135,7 +137,9 @@ json numbers_of(const PairedComparison& c) {
           {"smallest_p", c.smallest_p},
           {"mean_difference", c.mean_difference},
           {"ci95", to_json(c.leading)},
-          {"ci95_by", !c.leading ? "none" : c.fewest_patients < kPatientsForBootstrap ? "t" : "bca"},
+          {"ci95_by", !c.leading                                  ? "none"
+                      : c.fewest_patients < kPatientsForBootstrap ? "t"
+                                                                  : "bca"},
           {"t95", to_json(c.t)},
           {"bca95", to_json(c.bca)},
           {"hodges_lehmann", walsh.estimate},
@@ -179,12 +183,14 @@ json contradicted_by(const MadeTest& made, const Verdict verdict) {
   constexpr double kNothing = 1e-9;
   const auto is_against = [&](double printed) {
     if (std::abs(printed) <= kNothing) return false;
-    const double tested = std::abs(made.comparison.mean_difference) > kNothing ? made.comparison.mean_difference : 0;
+    const double tested =
+        std::abs(made.comparison.mean_difference) > kNothing ? made.comparison.mean_difference : 0;
     return printed * tested < 0 || (is_significant && printed * made.comparison.favours < 0);
   };
   json names = json::array();
   if (is_against(made.printed[0].pooled - made.printed[1].pooled)) names.push_back("pooled mean");
-  if (is_against(made.printed[0].over_organs - made.printed[1].over_organs)) names.push_back("mean over organs");
+  if (is_against(made.printed[0].over_organs - made.printed[1].over_organs))
+    names.push_back("mean over organs");
   return names;
 }
 
@@ -199,7 +205,8 @@ json test_json(const TableContext& context, const MadeTest& made, const Adjusted
   out["p_equivalence_adjusted"] = adjusted.equivalence;
   out["reachable"] = adjusted.smallest < table.tests.alpha;
   if (!higher_is_better(table.metric)) std::swap(out["wins"], out["losses"]);
-  out["power"] = power_json(made.comparison, table.tests, family, comparison_options(context, *made.cell, *made.entry).seed);
+  out["power"] = power_json(made.comparison, table.tests, family,
+                            comparison_options(context, *made.cell, *made.entry).seed);
   const Verdict verdict = verdict_of(made.comparison, adjusted, table);
   out["verdict"] = to_string(verdict);
   out["may_be_equivalent"] = made.comparison.may_be_equivalent;
@@ -215,12 +222,13 @@ json test_json(const TableContext& context, const MadeTest& made, const Adjusted
 }
 
 std::string pairs_note(const TableContext& context) {
-  std::string note = is_pooled(context)
-                         ? "one pair for each patient and organ: pairs are not independent, so that the signed-rank "
-                           "test of them calls far too much significant; the sign-flip test of patients decides, "
-                           "and the signed-rank p stands beside it"
-                         : "one pair for each patient: the mean over the organs of the cell that both "
-                           "methods were scored on";
+  std::string note =
+      is_pooled(context)
+          ? "one pair for each patient and organ: pairs are not independent, so that the signed-rank "
+            "test of them calls far too much significant; the sign-flip test of patients decides, "
+            "and the signed-rank p stands beside it"
+          : "one pair for each patient: the mean over the organs of the cell that both "
+            "methods were scored on";
   if (context.input.intersect) note += "; only patients that all entries were scored on";
   const bool has_mean_of = std::any_of(context.table.cells.begin(), context.table.cells.end(),
                                        [](const TableCell& c) { return c.shown && !c.mean_of.empty(); });
@@ -228,7 +236,8 @@ std::string pairs_note(const TableContext& context) {
     note +=
         "; a cell that is the mean of several: the difference, its intervals, equivalence, sign flips, the "
         "rank-biserial correlation and the deciding test weigh these cells alike, whatever their numbers of "
-        "patients, as the cell itself does; the Hodges-Lehmann difference and the wins take the pairs of all of "
+        "patients, as the cell itself does; the Hodges-Lehmann difference and the wins take the pairs of all "
+        "of "
         "them together";
   }
   return note;
@@ -236,7 +245,8 @@ std::string pairs_note(const TableContext& context) {
 
 std::string family_text(const TableContext& context, std::size_t made, std::size_t skipped) {
   const std::size_t all = made + skipped;
-  std::string text = all == 1 ? "the only test of this table" : fmt::format("all {} tests of this table", all);
+  std::string text =
+      all == 1 ? "the only test of this table" : fmt::format("all {} tests of this table", all);
   std::vector<std::string> outside;
   for (const TableEntry& entry : context.table.entries) {
     if (!context.is_compared(entry)) outside.push_back(entry.label);

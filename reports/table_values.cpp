@@ -131,7 +131,9 @@ json paper_value(const TableContext& context, const TableCell& cell, const Table
     return paper;
   }
   const double mean = *published->mean_percent / 100;
-  paper["verdict"] = mean < summary->leading->low ? "above" : mean > summary->leading->high ? "below" : "inside";
+  paper["verdict"] = mean < summary->leading->low    ? "above"
+                     : mean > summary->leading->high ? "below"
+                                                     : "inside";
   return paper;
 }
 

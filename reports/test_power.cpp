@@ -1,7 +1,6 @@
 #include "reports/test_power.h"
 
 #include <algorithm>
-#include <boost/math/distributions/chi_squared.hpp>
 #include <cmath>
 
 #include "evaluation/power.h"
@@ -35,8 +34,9 @@ class Power {
     if (comparison.decided_by == Decider::sign_flip) question_.efficiency = 1;
     question_.strata.clear();
     for (const RankedStratum& stratum : comparison.strata)
-      question_.strata.push_back({static_cast<double>(stratum.a.size()) / static_cast<double>(comparison.patients),
-                                  squared_error(stratum) / total_squared_error()});
+      question_.strata.push_back(
+          {static_cast<double>(stratum.a.size()) / static_cast<double>(comparison.patients),
+           squared_error(stratum) / total_squared_error()});
   }
 
   [[nodiscard]] double sd() const { return question_.standard_deviation; }
@@ -65,10 +65,8 @@ class Power {
 
   // At the ends of the deviation's own 95 % interval, for normal differences.
   [[nodiscard]] json needed95(double alpha) const {
-    const double degrees = comparison_.degrees_of_freedom;
-    const boost::math::chi_squared distribution(degrees);
-    const auto factor = [&](double q) { return std::sqrt(degrees / boost::math::quantile(distribution, q)); };
-    return json::array({needed(alpha, factor(0.975)), needed(alpha, factor(0.025))});
+    const auto [low, high] = deviation_factors(comparison_.degrees_of_freedom);
+    return json::array({needed(alpha, low), needed(alpha, high)});
   }
 
   [[nodiscard]] bool is_simulated() const { return comparison_.decided_by != Decider::sign_flip; }
@@ -78,7 +76,8 @@ class Power {
 
   static double squared_error(const RankedStratum& stratum) {
     std::vector<Cluster> differences;
-    for (std::size_t i = 0; i < stratum.a.size(); ++i) differences.push_back({stratum.a[i] - stratum.b[i], 1});
+    for (std::size_t i = 0; i < stratum.a.size(); ++i)
+      differences.push_back({stratum.a[i] - stratum.b[i], 1});
     return std::pow(stratum.weight * clustered_mean(differences).standard_error, 2);
   }
   [[nodiscard]] double total_squared_error() const {
@@ -89,8 +88,8 @@ class Power {
 
   // Differences times `factor` about the difference to be found are differences about it, divided by it.
   [[nodiscard]] double simulated(std::int64_t patients, double alpha, double factor) const {
-    return simulated_power(comparison_.strata, in_proportion(comparison_, patients), question_.difference / factor,
-                           alpha, kSimulations, seed_);
+    return simulated_power(comparison_.strata, in_proportion(comparison_, patients),
+                           question_.difference / factor, alpha, kSimulations, seed_);
   }
 
   const PairedComparison& comparison_;
