@@ -122,9 +122,9 @@ void write_record(const Arguments& a, const FolderScores& result) {
 void evaluate(const Arguments& a, int& exit_status) {
   const Split split = read_split(a.split.empty() ? split_file("amos22") : std::filesystem::path(a.split));
   const FolderScores result = evaluate_folder(a.labels, a.predictions, split, folder_options(a));
-  const std::string missing = fmt::format("no prediction for {} of {} cases: {}", result.missing.size(),
-                                          static_cast<std::int64_t>(result.missing.size()) + result.cases,
-                                          fmt::join(result.missing, ", "));
+  const std::int64_t all = static_cast<std::int64_t>(result.missing.size()) + result.cases;
+  const std::string missing = fmt::format("no prediction for {} of {} case{}: {}", result.missing.size(), all,
+                                          all == 1 ? "" : "s", fmt::join(result.missing, ", "));
   if (!result.missing.empty() && !a.allow_missing) {
     throw DataError(missing + ". Add them to " + a.predictions + ", or pass --allow-missing", true);
   }

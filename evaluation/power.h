@@ -24,7 +24,7 @@ struct PowerQuestion {
   double alpha = 0.05;            // two-sided level of the one test, after its correction
   /// Where the difference is a mean of several cells: one for each. Their proportion is kept, and the degrees
   /// of freedom of n patients are Welch and Satterthwaite's, 1 / Σ variance²/(n·patients - 1).
-  std::vector<PowerStratum> strata{PowerStratum{}};
+  std::vector<PowerStratum> strata = std::vector<PowerStratum>(1);
   /// Pairs that the t test needs where this test needs one. 3/π is that of the signed-rank test for normal
   /// differences; for heavier tails it is higher, and never below 0.864.
   double efficiency = 0.954929658551372;
@@ -49,8 +49,8 @@ constexpr std::int64_t kFewestPairsOfFormula = 14;
 
 /// The power of the (weighted) signed-rank test as samples of the stored differences give it: `simulations`
 /// times, `patients[k]` differences of stratum k are drawn with replacement, shifted so that their mean is
-/// `difference`; the share of these studies with two-sided p < alpha. Seeded; replicate r has a stream of its
-/// own.
+/// `difference`, and in every other study -`difference`; the share of these studies with two-sided p < alpha.
+/// Seeded; replicate r has a stream of its own.
 double simulated_power(std::span<const RankedStratum> strata, std::span<const std::int64_t> patients,
                        double difference, double alpha, std::int64_t simulations, std::uint64_t seed);
 

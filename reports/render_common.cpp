@@ -66,6 +66,10 @@ std::vector<std::string> footnotes(const json& table) {
   return notes;
 }
 
+std::string counted(std::int64_t count, const std::string& noun) {
+  return fmt::format("{} {}{}", count, noun, count == 1 ? "" : "s");
+}
+
 std::string percent(double fraction) {
   const std::string text = fmt::format("{:.1f}", 100 * fraction);
   return text == "-0.0" ? "0.0" : text;

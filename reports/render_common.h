@@ -21,6 +21,8 @@ nlohmann::json entry_of(const nlohmann::json& table, const std::string& id);
 bool is_marked(const nlohmann::json& entry);
 /// What the daggers of a table mean, one sentence for each marked row, without the dagger.
 std::vector<std::string> footnotes(const nlohmann::json& table);
+/// "1 patient", "2 patients".
+std::string counted(std::int64_t count, const std::string& noun);
 /// "58.3": a fraction as percent with one decimal.
 std::string percent(double fraction);
 /// The same for a value of the table's metric: percent of a fraction, else its own unit with two decimals.

@@ -161,8 +161,10 @@ std::string contradiction_text(const nlohmann::json& test, const TableSpec& tabl
 std::string tested_mean(const nlohmann::json& test, const TableSpec& table) {
   const bool is_averaged = test.at("decided_by") == "weighted signed-rank" ||
                            test.at("estimand").get<std::string>().find("averaged") != std::string::npos;
-  return (table.tests.pairs == "pooled" ? "pooled mean " : "mean over patients of ") +
-         metric_name(table.metric) + (is_averaged ? " (cells averaged)" : "");
+  const std::string cells = is_averaged ? ", averaged over the cells," : "";
+  const std::string metric = metric_name(table.metric);
+  return table.tests.pairs == "pooled" ? fmt::format("pooled mean {}{}", metric, cells)
+                                       : fmt::format("mean {} over patients{}", metric, cells);
 }
 
 }  // namespace

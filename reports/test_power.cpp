@@ -56,11 +56,13 @@ class Power {
     if (!is_simulated()) return as_json(pairs_needed(kWantedPower, question));
     const auto by_formula = pairs_needed(kWantedPower, question, kFewestPairsOfFormula);
     if (by_formula != kFewestPairsOfFormula) return as_json(by_formula);
-    const auto strata = static_cast<std::int64_t>(comparison_.strata.size());
-    for (std::int64_t n = std::max<std::int64_t>(2, strata); n < kFewestPairsOfFormula; ++n) {
-      if (simulated(n, alpha, factor) >= kWantedPower) return n;
+    std::int64_t too_few = static_cast<std::int64_t>(comparison_.strata.size());
+    std::int64_t enough = kFewestPairsOfFormula;
+    while (enough - too_few > 1) {
+      const std::int64_t middle = (too_few + enough) / 2;
+      (simulated(middle, alpha, factor) < kWantedPower ? too_few : enough) = middle;
     }
-    return kFewestPairsOfFormula;
+    return enough;
   }
 
   // At the ends of the deviation's own 95 % interval, for normal differences.

@@ -158,7 +158,7 @@
       return {
         text: valueText(table, value.mean) + (isNumber(value.sd) ? ' ± ' + valueText(table, value.sd) : '') + star, value: value.mean,
         kind: entry.compared ? kinds[cell.id](value.mean) : '',
-        title: `${interval}${value.patients} patients, ${value.values} values`};
+        title: `${interval}${counted(value.patients, 'patient')}, ${counted(value.values, 'value')}`};
     })));
     addTable(part, metricInUnit(table) + ', pooled mean ± sd over all (case, organ) pairs', ['Method', ...cells.map(c => c.label)], rows);
     part.append(element('p', `Bold: best, underlined: second best of the methods that are compared († is not). ` +
@@ -168,6 +168,7 @@
     table.notes.forEach(text => part.append(element('p', text, {class: 'note'})));
   }
 
+  const counted = (count, noun) => `${count} ${noun}${count === 1 ? '' : 's'}`;
   const testedMean = table => table.tests.pairs === 'pooled' ? 'pooled mean, by a test of patients' : 'mean over patients';
 
   // Significant, only in most patients, or against the mean that is printed.
@@ -348,7 +349,7 @@
     part.append(test);
     texts.push(() => {
       const ranking = chosen();
-      test.textContent = `${ranking.patients} patients` + (ranking.patients_left_out > 0 ? ` (${ranking.patients_left_out} left out: not ` +
+      test.textContent = counted(ranking.patients, 'patient') + (ranking.patients_left_out > 0 ? ` (${ranking.patients_left_out} left out: not ` +
         'scored for every method)' : '') + '. ' + friedmanText(ranking.friedman);
     });
     figures.push(addFigure(part, table.name + '-critical-difference', 'Critical-difference diagram: mean rank over patients, 1 is best. ' +

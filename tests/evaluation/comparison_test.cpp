@@ -184,8 +184,8 @@ TEST(Compare, AMeanOfPartsWeighsThePartsAlike) {
   EXPECT_NEAR(compare(parts, options).p_equivalence, 0.6361934649361896, 1e-12);
 }
 
-// SciPy has no such test. NumPy added up all 2^7 signs of W·2/(n(n+1)): of 4 and 3 pairs ranked 3, -1, 2, 4 and
-// -3, 2, 1 the mean is (8/10 + 0/6)/2 = .4; 25 of 128 are as high.
+// SciPy has no such test. NumPy added up all 2^7 signs of W·2/(n(n+1)): of 4 and 3 pairs ranked 3, -1, 2, 4
+// and -3, 2, 1 the mean is (8/10 + 0/6)/2 = .4; 25 of 128 are as high.
 TEST(Compare, AMeanOfPartsIsDecidedByTheWeightedSignedRanks) {
   const PairedValues parts[] = {pairs_of({.03, -.01, .02, .05}), named(pairs_of({-.02, .012, .004}), "mr")};
   const auto c = compare(parts, quick());
@@ -329,8 +329,8 @@ TEST(Compare, SmallestPCountsDifferencesThatAreNotZero) {
   EXPECT_EQ(c.smallest_p, 2.0 / 8);
 }
 
-// The same patients in both cells, each with the mean of both: one t interval of n patients, by SciPy's formula for
-// their means (.02, .01, .03, .04), sd/√n = .00645, df 3.
+// The same patients in both cells, each with the mean of both: one t interval of n patients, by SciPy's
+// formula for their means (.02, .01, .03, .04), sd/√n = .00645, df 3.
 TEST(Compare, CellsOfTheSamePatientsGiveOneContributionEach) {
   const PairedValues parts[] = {pairs_of({.03, .01, .02, .05}), pairs_of({.01, .01, .04, .03})};
   const auto c = compare(parts, quick());

@@ -60,8 +60,8 @@ TEST(PairsNeeded, GrowWithSpreadAndShrinkWithTheLevel) {
   EXPECT_EQ(pairs_needed(0.8, hopeless), std::nullopt);
 }
 
-// 38 + 10 patients of equal spread: (1/38 + 1/10)² / (1/(38²·37) + 1/(10²·9)) = 14.12 degrees of freedom, and power
-// as SciPy's nct of these gives it, .5 deviations of the difference being found by 48 patients:
+// 38 + 10 patients of equal spread: (1/38 + 1/10)² / (1/(38²·37) + 1/(10²·9)) = 14.12 degrees of freedom, and
+// power as SciPy's nct of these gives it, .5 deviations of the difference being found by 48 patients:
 // nct.sf(t.isf(.025, v), v, .5 √48) + nct.cdf(-…).
 TEST(PairedPower, OfAMeanOfCellsHasTheDegreesOfWelchAndSatterthwaite) {
   PowerQuestion question = of_t_test(0.5, 0.05);
@@ -70,8 +70,8 @@ TEST(PairedPower, OfAMeanOfCellsHasTheDegreesOfWelchAndSatterthwaite) {
   EXPECT_NEAR(paired_power(48, question), 0.896285349539898, 1e-8);
 }
 
-// The stored differences shifted to a mean of half a deviation; normal ones, for which the noncentral t is known
-// to be near. Ten of them: the formula is off by more than the 2,000 simulations are.
+// The stored differences shifted to a mean of half a deviation; normal ones, for which the noncentral t is
+// known to be near. Ten of them: the formula is off by more than the 2,000 simulations are.
 TEST(SimulatedPower, IsNearTheFormulaForManyNormalDifferences) {
   RandomStream random(3, "stored");
   RankedStratum stored;

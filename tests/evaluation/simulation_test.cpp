@@ -1,9 +1,9 @@
-// Short simulations of what docs/statistics.md promises; benchmarks/statistics_simulation.cpp has the long ones.
-#include "tests/evaluation/simulated_patients.h"
-
+// Short simulations of what docs/statistics.md promises; benchmarks/statistics_simulation.cpp has the long
+// ones.
 #include <gtest/gtest.h>
 
 #include "evaluation/corrections.h"
+#include "tests/evaluation/simulated_patients.h"
 
 namespace totum {
 namespace {
@@ -28,11 +28,11 @@ TEST(Simulation, LeadingIntervalsOfTenSkewedPatientsCoverTheTruth) {
   EXPECT_NEAR(in_mean_of_cells / static_cast<double>(kReplicates), 0.95, 0.04);
 }
 
-// Three tests of pooled pairs under the null: .05 and four standard errors of 300 tables (.05); by the signed-rank
-// test of all pairs every third table would have a finding.
+// Three tests of pooled pairs under the null: .05 and four standard errors of 150 tables (.07); by the
+// signed-rank test of all pairs every third table would have a finding.
 TEST(Simulation, PooledPairsKeepTheErrorOfTheFamily) {
   int found = 0, found_by_pairs = 0;
-  constexpr int kTables = 300;
+  constexpr int kTables = 150;
   for (std::uint64_t r = 0; r < kTables; ++r) {
     RandomStream random(8, "family", r);
     std::vector<double> p, p_of_pairs;
@@ -51,13 +51,14 @@ TEST(Simulation, PooledPairsKeepTheErrorOfTheFamily) {
     found += any(holm(p)) ? 1 : 0;
     found_by_pairs += any(holm(p_of_pairs)) ? 1 : 0;
   }
-  EXPECT_LT(found / static_cast<double>(kTables), 0.10);
+  EXPECT_LT(found / static_cast<double>(kTables), 0.12);
   EXPECT_GT(found_by_pairs / static_cast<double>(kTables), 0.2);
 }
 
-// The true mean lies at the margin. Four standard errors of 300 studies at the accepted share are at most .11.
+// The true mean lies at the margin. Four standard errors of 200 studies at the accepted share are at most
+// .11.
 TEST(Simulation, RareFailuresAreSeldomCalledEquivalent) {
-  constexpr int kStudies = 300;
+  constexpr int kStudies = 200;
   for (const FailureModel& model : kFailureModels) {
     int equivalent = 0;
     for (std::uint64_t r = 0; r < kStudies; ++r) {
