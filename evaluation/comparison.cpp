@@ -128,7 +128,10 @@ void compare_patients(std::span<const PatientStratum> strata, const ComparisonOp
     plain.insert(plain.end(), stratum.a.begin(), stratum.a.end());
   const Alternative alternative = options.test.alternative;
   out.p_sign_flip = sign_flip_p(contributions(strata), options.resamples, options.seed, alternative);
-  out.p_sign_flip_plain = sign_flip_p(plain, options.resamples, options.seed, alternative);
+  const bool is_the_same =
+      out.parts == 1 && !options.pooled;  // every patient has one difference, of the same weight
+  out.p_sign_flip_plain =
+      is_the_same ? out.p_sign_flip : sign_flip_p(plain, options.resamples, options.seed, alternative);
   out.p_equivalence = equivalence_p(difference, options.equivalence_margin);
   const bool is_within =
       out.bca && -options.equivalence_margin < out.bca->low && out.bca->high < options.equivalence_margin;
