@@ -48,6 +48,8 @@ json cells_of(const FolderScores& result) {
                        {"relation", relation == Relation::intra ? "intra" : "cross"},
                        {"patients", summary->patients},
                        {"mean_over_organs", summary->mean_over_organs},
+                       {"ci95", interval_json(summary->leading_over_organs)},
+                       {"t95", interval_json(summary->t_over_organs)},
                        {"bca95", interval_json(summary->bca_over_organs)},
                        {"hallucinations", hallucinations(result.scores, filter)}});
     }
@@ -57,13 +59,15 @@ json cells_of(const FolderScores& result) {
 
 void print_text(const json& summary) {
   for (const json& cell : summary.at("cells")) {
-    const json& bca = cell.at("bca95");
-    const std::string interval = bca.is_null() ? "no interval"
-                                               : fmt::format("95 % interval {:.4f} to {:.4f}",
-                                                             bca[0].get<double>(), bca[1].get<double>());
-    fmt::print("{} {}-modal: Dice {:.4f} (mean over organs; {}), {} patient(s)\n",
+    const json& ci = cell.at("ci95");
+    const std::int64_t patients = cell.at("patients");
+    const std::string interval = ci.is_null() ? "no interval"
+                                              : fmt::format("95 % interval {:.4f} to {:.4f}",
+                                                            ci[0].get<double>(), ci[1].get<double>());
+    fmt::print("{} {}-modal: Dice {:.4f} (mean over organs; {}), {} {}\n",
                cell.at("modality").get<std::string>(), cell.at("relation").get<std::string>(),
-               cell.at("mean_over_organs").get<double>(), interval, cell.at("patients").get<std::int64_t>());
+               cell.at("mean_over_organs").get<double>(), interval, patients,
+               patients == 1 ? "patient" : "patients");
   }
   fmt::print("{}\n", summary.at("scores").get<std::string>());
 }
@@ -128,9 +132,9 @@ void write_record(const Arguments& a, const FolderScores& result) {
 }
 
 std::string missing_text(const FolderScores& result) {
-  std::string text = fmt::format("no prediction for {} of {} cases: {}", result.missing.size(),
-                                 static_cast<std::int64_t>(result.missing.size()) + result.cases,
-                                 fmt::join(result.missing, ", "));
+  const std::int64_t all = static_cast<std::int64_t>(result.missing.size()) + result.cases;
+  std::string text = fmt::format("no prediction for {} of {} case{}: {}", result.missing.size(), all,
+                                 all == 1 ? "" : "s", fmt::join(result.missing, ", "));
   for (const auto& [case_id, found] : result.found_instead) text += fmt::format("; {}", found);
   return text;
 }

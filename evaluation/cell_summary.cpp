@@ -125,16 +125,26 @@ std::vector<Cluster> clusters_of(const std::vector<PatientScores>& patients) {
   return clusters;
 }
 
-double mean_over_organs(const std::vector<PatientScores>& patients) {
-  std::map<std::int64_t, std::pair<double, std::int64_t>> organs;
+struct OrganTotal {
+  double sum = 0, patients = 0;
+  [[nodiscard]] double mean() const { return sum / patients; }
+};
+
+std::map<std::int64_t, OrganTotal> totals_of_organs(const std::vector<PatientScores>& patients) {
+  std::map<std::int64_t, OrganTotal> totals;
   for (const PatientScores& patient : patients) {
     for (const auto& [organ, value] : patient.by_organ) {
-      organs[organ].first += value;
-      ++organs[organ].second;
+      totals[organ].sum += value;
+      totals[organ].patients += 1;
     }
   }
+  return totals;
+}
+
+double mean_over_organs(const std::vector<PatientScores>& patients) {
+  const auto organs = totals_of_organs(patients);
   double sum = 0;
-  for (const auto& [organ, total] : organs) sum += total.first / static_cast<double>(total.second);
+  for (const auto& [organ, total] : organs) sum += total.mean();
   return sum / static_cast<double>(organs.size());
 }
 
@@ -173,6 +183,43 @@ void add_bootstrap(const std::vector<std::vector<PatientScores>>& parts, std::in
 }
 
 }  // namespace
+
+ClusteredMean mean_of_organ_means(const std::vector<PatientScores>& patients) {
+  const auto organs = totals_of_organs(patients);
+  ClusteredMean result{mean_over_organs(patients), 0, 0};
+  const auto count = static_cast<double>(organs.size());
+  double squares = 0;
+  double variances = 0;  // of the means of organs that two patients or more have
+  for (const PatientScores& patient : patients) {
+    double added = 0;
+    for (const auto& [organ, value] : patient.by_organ) {
+      const OrganTotal& total = organs.at(organ);
+      const double n = total.patients;
+      if (n < 2) continue;
+      const double share = std::sqrt(n / (n - 1)) * (value - total.mean()) / n;
+      added += share / count;
+      variances += share * share * n;  // that of a single patient's value
+    }
+    squares += added * added;
+  }
+  const auto single = static_cast<double>(std::count_if(
+      organs.begin(), organs.end(), [](const auto& organ) { return organ.second.patients < 2; }));
+  if (single == count || patients.size() < 2) return result;
+  squares += single * variances / (count - single) / (count * count);
+  result.standard_error = std::sqrt(squares);
+  result.degrees_of_freedom = static_cast<double>(patients.size()) - 1;
+  return result;
+}
+
+std::optional<PrintedMeans> printed_means(const std::vector<std::vector<PatientScores>>& parts) {
+  PrintedMeans means;
+  for (const auto& part : parts) {
+    if (part.empty()) return std::nullopt;
+    means.pooled += clustered_mean(clusters_of(part)).mean / static_cast<double>(parts.size());
+    means.over_organs += mean_over_organs(part) / static_cast<double>(parts.size());
+  }
+  return means;
+}
 
 double PatientScores::sum() const {
   double total = 0;
@@ -233,6 +280,7 @@ std::optional<CellSummary> summarise_mean_of(const std::vector<std::vector<Patie
   CellSummary summary;
   summary.sd = 0;
   std::vector<ClusteredMean> means;
+  std::vector<ClusteredMean> organ_means;
   bool has_spread = true;
   for (const auto& part : parts) {
     if (part.empty()) return std::nullopt;
@@ -244,11 +292,18 @@ std::optional<CellSummary> summarise_mean_of(const std::vector<std::vector<Patie
     if (!one.sd) summary.sd = std::nullopt;
     if (summary.sd) *summary.sd += *one.sd / static_cast<double>(parts.size());
     means.push_back(clustered_mean(clusters_of(part)));
+    organ_means.push_back(mean_of_organ_means(part));
+    summary.fewest_patients =
+        &part == &parts.front() ? one.patients : std::min(summary.fewest_patients, one.patients);
     has_spread = has_spread && part.size() > 1;
   }
   if (!has_spread) return summary;
   summary.t = t_interval(mean_of_means(means), kConfidence);
+  summary.t_over_organs = t_interval(mean_of_means(organ_means), kConfidence);
   add_bootstrap(parts, resamples, seed, threads, summary);
+  summary.leading = leading_interval(summary.t, summary.bca, summary.fewest_patients);
+  summary.leading_over_organs =
+      leading_interval(summary.t_over_organs, summary.bca_over_organs, summary.fewest_patients);
   return summary;
 }
 

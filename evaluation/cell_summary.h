@@ -56,11 +56,28 @@ struct CellSummary {
   double mean = 0;              // over all (patient, organ) pairs: the paper's
   std::optional<double> sd;     // of these pairs (n - 1): the paper's ±; none for a single pair
   double mean_over_organs = 0;  // mean over patients for each organ, then over organs: the primary estimator
+  std::int64_t fewest_patients = 0;  // of any part of a mean of cells
   // 95 % intervals; none if a cell, or a part of a mean of cells, has fewer than two patients.
   std::optional<Interval> bca;              // of `mean`, resampling patients with all their organs
   std::optional<Interval> bca_over_organs;  // of `mean_over_organs`, from the same resamples
   std::optional<Interval> t;                // of `mean`, with patients as the independent units
+  std::optional<Interval> t_over_organs;    // of `mean_over_organs`: mean_of_organ_means()
+  // The ones to quote: leading_interval().
+  std::optional<Interval> leading, leading_over_organs;
 };
+
+/// Mean over organs with its standard error over patients, who may lack organs: from what each patient adds
+/// to the linear approximation, √(n/(n-1))·(value - mean)/n for each of his organs that n patients have. An
+/// organ of a single patient, of whose spread nothing is known, adds the mean variance of the others. Degrees
+/// of freedom: patients - 1; none if no organ has two patients. With all organs in all patients it is the
+/// mean of the patients' means. Source: Cochran, Sampling Techniques, 3rd ed. (1977), 6.11, for each organ.
+ClusteredMean mean_of_organ_means(const std::vector<PatientScores>& patients);
+
+/// The two printed means of a cell, or of the plain mean of several; nullopt if a part has no patient.
+struct PrintedMeans {
+  double pooled = 0, over_organs = 0;
+};
+std::optional<PrintedMeans> printed_means(const std::vector<std::vector<PatientScores>>& parts);
 
 /// nullopt if no patient has a score.
 std::optional<CellSummary> summarise_cell(const std::vector<PatientScores>& patients, std::int64_t resamples,

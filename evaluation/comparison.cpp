@@ -6,9 +6,11 @@
 #include <algorithm>
 #include <boost/math/distributions/students_t.hpp>
 #include <cmath>
+#include <limits>
 #include <map>
 
 #include "core/error.h"
+#include "evaluation/patient_strata.h"
 #include "evaluation/sign_test.h"
 
 namespace totum {
@@ -58,17 +60,15 @@ void add_patient(PairedValues& values, const PatientScores& a, const PatientScor
   values.b.push_back(sum_b / static_cast<double>(organs));
 }
 
-// Differences by patient, in the order of case ids.
-std::vector<Cluster> differences_by_patient(const PairedValues& values) {
+// Differences by patient.
+std::map<std::string, Cluster> differences_by_patient(const PairedValues& values) {
   std::map<std::string, Cluster> patients;
   for (std::size_t i = 0; i < values.a.size(); ++i) {
     Cluster& patient = patients[values.case_ids[i]];
     patient.sum += values.a[i] - values.b[i];
     patient.count += 1;
   }
-  std::vector<Cluster> clusters;
-  for (const auto& [case_id, patient] : patients) clusters.push_back(patient);
-  return clusters;
+  return patients;
 }
 
 // Two one-sided t tests of |mean difference| < margin: the larger p. Source: Schuirmann, J. Pharmacokin. 15
@@ -83,55 +83,115 @@ double equivalence_p(const ClusteredMean& difference, double margin) {
   return std::max(above, below);
 }
 
-// 95 % of the mean of the parts' mean differences; each part is resampled on its own.
-std::optional<Interval> stratified_bca(const std::vector<std::vector<Cluster>>& parts, double estimate,
-                                       const ComparisonOptions& options) {
-  std::vector<double> resampled(static_cast<std::size_t>(options.resamples), 0.0);
-  std::vector<std::vector<double>> left_out;
-  for (std::size_t part = 0; part < parts.size(); ++part) {
-    if (parts[part].size() < 2) return std::nullopt;
-    const auto means = bootstrap_means(parts[part], options.resamples, options.seed, options.threads, part);
-    for (std::size_t r = 0; r < means.size(); ++r)
-      resampled[r] += means[r] / static_cast<double>(parts.size());
-    left_out.push_back(leave_one_out(parts[part]));
+// Each patient's mean difference over the parts that it is in, by stratum; with the weight of the stratum.
+std::vector<RankedStratum> ranked_strata(std::span<const PatientStratum> strata, std::size_t parts) {
+  std::vector<RankedStratum> ranked;
+  for (const PatientStratum& stratum : strata) {
+    RankedStratum& one = ranked.emplace_back();
+    one.weight = static_cast<double>(stratum.parts.size()) / static_cast<double>(parts);
+    for (std::size_t patient = 0; patient < stratum.patients(); ++patient) {
+      double sum = 0;
+      double count = 0;
+      for (const auto& part : stratum.clusters) {
+        if (part[patient].count == 0) continue;
+        sum += part[patient].sum / part[patient].count;
+        count += 1;
+      }
+      one.a.push_back(sum / count);
+      one.b.push_back(0);
+    }
   }
-  return bca_interval(estimate, resampled, left_out, kConfidence);
-}
-
-// What each patient adds to the mean difference, up to a factor: parts have equal weight, whatever their
-// size.
-std::vector<double> contributions(const std::vector<std::vector<Cluster>>& parts) {
-  std::vector<double> counts(parts.size(), 0.0);
-  for (std::size_t part = 0; part < parts.size(); ++part) {
-    for (const Cluster& patient : parts[part]) counts[part] += patient.count;
-  }
-  std::vector<double> sums;
-  for (std::size_t part = 0; part < parts.size(); ++part) {
-    const double weight = counts.front() / counts[part];
-    for (const Cluster& patient : parts[part]) sums.push_back(weight * patient.sum);
-  }
-  return sums;
+  return ranked;
 }
 
 // The numbers that take patients as independent units.
-void compare_patients(std::span<const PairedValues> parts, const ComparisonOptions& options,
+void compare_patients(std::span<const PatientStratum> strata, const ComparisonOptions& options,
                       PairedComparison& out) {
-  std::vector<std::vector<Cluster>> patients;
-  std::vector<ClusteredMean> means;
-  out.parts = static_cast<std::int64_t>(parts.size());
-  for (const PairedValues& part : parts) {
-    patients.push_back(differences_by_patient(part));
-    means.push_back(clustered_mean(patients.back()));
-    out.patients += static_cast<std::int64_t>(patients.back().size());
+  out.fewest_patients = std::numeric_limits<std::int64_t>::max();
+  for (const PatientStratum& stratum : strata) {
+    out.patients += static_cast<std::int64_t>(stratum.patients());
+    for (const auto& part : stratum.clusters) {
+      const auto n = std::count_if(part.begin(), part.end(), [](const Cluster& c) { return c.count > 0; });
+      out.fewest_patients = std::min<std::int64_t>(out.fewest_patients, n);
+    }
   }
-  const ClusteredMean difference = mean_of_means(means);
+  const ClusteredMean difference = mean_over_parts(strata);
   out.mean_difference = difference.mean;
   out.standard_error = difference.standard_error;
   out.degrees_of_freedom = difference.degrees_of_freedom;
   out.t = t_interval(difference, kConfidence);
-  out.bca = stratified_bca(patients, difference.mean, options);
-  out.p_sign_flip = sign_flip_p(contributions(patients), options.resamples, options.seed);
+  out.bca = bca_over_parts(strata, options.resamples, options.seed, options.threads);
+  out.leading = leading_interval(out.t, out.bca, out.fewest_patients);
+  out.strata = ranked_strata(strata, static_cast<std::size_t>(out.parts));
+  std::vector<double> plain;
+  for (const RankedStratum& stratum : out.strata)
+    plain.insert(plain.end(), stratum.a.begin(), stratum.a.end());
+  const Alternative alternative = options.test.alternative;
+  out.p_sign_flip = sign_flip_p(contributions(strata), options.resamples, options.seed, alternative);
+  const bool is_the_same =
+      out.parts == 1 && !options.pooled;  // every patient has one difference, of the same weight
+  out.p_sign_flip_plain =
+      is_the_same ? out.p_sign_flip : sign_flip_p(plain, options.resamples, options.seed, alternative);
   out.p_equivalence = equivalence_p(difference, options.equivalence_margin);
+  const bool is_within =
+      out.bca && -options.equivalence_margin < out.bca->low && out.bca->high < options.equivalence_margin;
+  out.may_be_equivalent = is_within && out.fewest_patients >= kPatientsForEquivalence;
+}
+
+int sign_of(double value) { return value > 0 ? 1 : value < 0 ? -1 : 0; }
+
+// Does the mean say what the ranks say?
+bool goes_along(const PairedComparison& c, Alternative alternative) {
+  if (sign_of(c.mean_difference) != c.favours) return false;
+  if (c.spread != Spread::varying || c.degrees_of_freedom <= 0 || c.standard_error == 0) return true;
+  const boost::math::students_t t(c.degrees_of_freedom);
+  const double tail = (1 - kConfidence) / (alternative == Alternative::two_sided ? 2 : 1);
+  return std::abs(c.mean_difference) >
+         c.standard_error * boost::math::quantile(boost::math::complement(t, tail));
+}
+
+std::int64_t not_zero(std::span<const RankedStratum> strata, double tie_tolerance) {
+  std::int64_t count = 0;
+  for (const RankedStratum& stratum : strata) {
+    for (std::size_t i = 0; i < stratum.a.size(); ++i)
+      count += std::abs(stratum.a[i] - stratum.b[i]) > tie_tolerance ? 1 : 0;
+  }
+  return count;
+}
+
+double smallest_rank_p(std::int64_t differences, Alternative alternative) {
+  const double two_sided = smallest_signed_rank_p(differences);
+  return alternative == Alternative::two_sided ? two_sided : two_sided / 2;
+}
+
+// The test that gives the verdict, of patients in any case.
+void decide(const ComparisonOptions& options, PairedComparison& out) {
+  const Alternative alternative = options.test.alternative;
+  const std::int64_t differences = not_zero(out.strata, options.test.tie_tolerance);
+  out.patients_that_differ = differences;
+  out.smallest_p = smallest_rank_p(differences, alternative);
+  if (options.pooled) {
+    out.decided_by = Decider::sign_flip;
+    out.p = out.p_sign_flip;
+    out.smallest_p = smallest_sign_flip_p(differences, options.resamples, alternative);
+    out.favours = sign_of(out.mean_difference);
+    out.deciding_statistic = out.mean_difference;
+    out.is_exact = out.patients <= kLargestExactFlips;
+    return;
+  }
+  if (out.parts == 1) {
+    out.p = out.test.p_value;
+    out.favours = sign_of(out.test.w_plus - out.test.w_minus);
+    out.deciding_statistic = out.test.statistic;
+    out.is_exact = out.test.exact;
+    return;
+  }
+  out.decided_by = Decider::weighted_signed_rank;
+  const WeightedSignedRank weighted = weighted_signed_rank(out.strata, options.test);
+  out.p = weighted.p_value;
+  out.favours = sign_of(weighted.statistic);
+  out.deciding_statistic = weighted.statistic;
+  out.is_exact = weighted.exact;
 }
 
 PairedValues together(std::span<const PairedValues> parts) {
@@ -148,10 +208,10 @@ PairedValues together(std::span<const PairedValues> parts) {
 
 // Have the patients of a part one and the same difference? Up to `tolerance`.
 bool is_constant(const PairedValues& part, double tolerance) {
-  const std::vector<Cluster> patients = differences_by_patient(part);
+  const auto patients = differences_by_patient(part);
   const auto difference = [](const Cluster& patient) { return patient.sum / patient.count; };
-  return std::all_of(patients.begin(), patients.end(), [&](const Cluster& patient) {
-    return std::abs(difference(patient) - difference(patients.front())) <= tolerance;
+  return std::all_of(patients.begin(), patients.end(), [&](const auto& patient) {
+    return std::abs(difference(patient.second) - difference(patients.begin()->second)) <= tolerance;
   });
 }
 
@@ -176,14 +236,33 @@ Spread spread_of(std::span<const PairedValues> parts, const PairedComparison& ou
 void leave_out_what_needs_spread(PairedComparison& out) {
   out.t = std::nullopt;
   out.bca = std::nullopt;
+  out.leading = std::nullopt;
+  out.may_be_equivalent = false;
   out.standard_error = 0;
   out.degrees_of_freedom = 0;
   out.p_equivalence = 1;
 }
 
-double p_under(const PairedValues& values, SignedRankOptions options, ZeroRule rule) {
+double p_under(const PairedValues& values, const PairedComparison& comparison, SignedRankOptions options,
+               ZeroRule rule) {
   options.zeros = rule;
-  return wilcoxon_signed_rank(values.a, values.b, options).p_value;
+  return comparison.decided_by == Decider::weighted_signed_rank
+             ? weighted_signed_rank(comparison.strata, options).p_value
+             : wilcoxon_signed_rank(values.a, values.b, options).p_value;
+}
+
+// The plain mean of the parts' correlations.
+double mean_rank_biserial(std::span<const PairedValues> parts, const PairedComparison& comparison,
+                          double tie_tolerance) {
+  double mean = 0;
+  if (comparison.decided_by == Decider::weighted_signed_rank) {
+    for (const RankedStratum& stratum : comparison.strata)
+      mean += stratum.weight * rank_biserial(stratum.a, stratum.b, tie_tolerance);
+    return mean;
+  }
+  for (const PairedValues& part : parts)
+    mean += rank_biserial(part.a, part.b, tie_tolerance) / static_cast<double>(parts.size());
+  return mean;
 }
 
 }  // namespace
@@ -202,8 +281,28 @@ std::string_view to_string(Verdict verdict) {
       return "unreachable";
     case Verdict::identical:
       return "identical";
+    case Verdict::better_in_most:
+      return "better in most patients, not in the mean";
+    case Verdict::worse_in_most:
+      return "worse in most patients, not in the mean";
   }
   return "";
+}
+
+std::string_view to_string(Decider decider) {
+  switch (decider) {
+    case Decider::signed_rank:
+      return "signed-rank";
+    case Decider::weighted_signed_rank:
+      return "weighted signed-rank";
+    case Decider::sign_flip:
+      return "sign-flip of patients";
+  }
+  return "";
+}
+
+double failures_not_excluded(std::int64_t patients) {
+  return 1 - std::pow(1 - kConfidence, 1 / static_cast<double>(patients));
 }
 
 std::string_view to_string(Spread spread) {
@@ -249,31 +348,37 @@ PairedComparison compare(std::span<const PairedValues> parts, const ComparisonOp
   const PairedValues values = together(parts);
   PairedComparison out;
   out.pairs = static_cast<std::int64_t>(values.a.size());
+  out.parts = static_cast<std::int64_t>(parts.size());
   out.organs_left_out = values.organs_left_out;
   out.patients_left_out = values.patients_left_out;
   out.test = wilcoxon_signed_rank(values.a, values.b, options.test);  // refuses bad input
-  compare_patients(parts, options, out);
+  std::vector<std::map<std::string, Cluster>> by_patient;
+  for (const PairedValues& part : parts) by_patient.push_back(differences_by_patient(part));
+  compare_patients(strata_of(by_patient), options, out);
   out.hodges_lehmann = hodges_lehmann(values.a, values.b, kConfidence);
-  out.rank_biserial = rank_biserial(values.a, values.b, options.test.tie_tolerance);
   out.count = wins_ties_losses(values.a, values.b, options.test.tie_tolerance);
   out.p_sign_test = sign_test_p(out.count.wins, out.count.losses);
-  out.p_pratt = p_under(values, options.test, ZeroRule::pratt);
-  out.p_wilcox = p_under(values, options.test, ZeroRule::wilcox);
-  out.p_zsplit = p_under(values, options.test, ZeroRule::zsplit);
-  const double two_sided = smallest_signed_rank_p(out.pairs);
-  out.smallest_p = options.test.alternative == Alternative::two_sided ? two_sided : two_sided / 2;
+  decide(options, out);
+  out.rank_biserial = mean_rank_biserial(parts, out, options.test.tie_tolerance);
+  out.p_pratt = p_under(values, out, options.test, ZeroRule::pratt);
+  out.p_wilcox = p_under(values, out, options.test, ZeroRule::wilcox);
+  out.p_zsplit = p_under(values, out, options.test, ZeroRule::zsplit);
   out.spread = spread_of(parts, out, options.test.tie_tolerance);
   if (out.spread != Spread::varying) leave_out_what_needs_spread(out);
+  out.mean_goes_along = goes_along(out, options.test.alternative);
   return out;
 }
 
 Verdict judge(const PairedComparison& comparison, const AdjustedP& adjusted, double alpha) {
   if (comparison.spread == Spread::identical) return Verdict::identical;
   if (adjusted.difference < alpha) {
-    return comparison.test.w_plus >= comparison.test.w_minus ? Verdict::better : Verdict::worse;
+    const bool is_higher = comparison.favours >= 0;
+    const bool is_about_the_mean = comparison.decided_by == Decider::sign_flip;
+    if (comparison.mean_goes_along || is_about_the_mean) return is_higher ? Verdict::better : Verdict::worse;
+    return is_higher ? Verdict::better_in_most : Verdict::worse_in_most;
   }
   if (comparison.spread == Spread::constant) return Verdict::undecided;
-  if (adjusted.equivalence < alpha) return Verdict::equivalent;
+  if (adjusted.equivalence < alpha && comparison.may_be_equivalent) return Verdict::equivalent;
   return adjusted.smallest >= alpha ? Verdict::unreachable : Verdict::undecided;
 }
 

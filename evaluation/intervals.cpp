@@ -184,19 +184,25 @@ std::optional<Interval> bca_interval(double estimate, std::span<const double> re
   return Interval{adjusted((1 - confidence) / 2), adjusted((1 + confidence) / 2)};
 }
 
-double sign_flip_p(std::span<const double> differences, std::int64_t resamples, std::uint64_t seed) {
+double sign_flip_p(std::span<const double> differences, std::int64_t resamples, std::uint64_t seed,
+                   Alternative alternative) {
   const auto n = static_cast<std::int64_t>(differences.size());
-  const double observed = std::abs(mean_of(differences)) * static_cast<double>(n);
-  const double slack = 1e-12 * std::max(1.0, observed);  // sums of the same numbers in another order tie
-  constexpr std::int64_t kLargestExact = 15;
+  const double total = mean_of(differences) * static_cast<double>(n);
+  const auto extent = [&](double sum) {
+    return alternative == Alternative::two_sided ? std::abs(sum)
+           : alternative == Alternative::greater ? sum
+                                                 : -sum;
+  };
+  const double observed = extent(total);
+  const double slack = 1e-12 * std::max(1.0, std::abs(total));  // sums in another order tie
   std::int64_t extreme = 0;
-  if (n <= kLargestExact) {
+  if (n <= kLargestExactFlips) {
     for (std::int64_t flips = 0; flips < (std::int64_t{1} << n); ++flips) {
       double sum = 0;
       for (std::int64_t i = 0; i < n; ++i)
         sum += ((flips >> i) & 1) != 0 ? -differences[static_cast<std::size_t>(i)]
                                        : differences[static_cast<std::size_t>(i)];
-      if (std::abs(sum) >= observed - slack) ++extreme;
+      if (extent(sum) >= observed - slack) ++extreme;
     }
     return static_cast<double>(extreme) / static_cast<double>(std::int64_t{1} << n);
   }
@@ -210,9 +216,21 @@ double sign_flip_p(std::span<const double> differences, std::int64_t resamples, 
                               : differences[static_cast<std::size_t>(i)];
       bits >>= 1U;
     }
-    if (std::abs(sum) >= observed - slack) ++extreme;
+    if (extent(sum) >= observed - slack) ++extreme;
   }
   return static_cast<double>(extreme + 1) / static_cast<double>(resamples + 1);
+}
+
+double smallest_sign_flip_p(std::int64_t differences, std::int64_t resamples, Alternative alternative) {
+  const double two_sided = smallest_signed_rank_p(differences);
+  const double p = alternative == Alternative::two_sided ? two_sided : two_sided / 2;
+  if (differences <= kLargestExactFlips) return p;
+  return std::max(p, 1 / static_cast<double>(resamples + 1));
+}
+
+std::optional<Interval> leading_interval(const std::optional<Interval>& t, const std::optional<Interval>& bca,
+                                         std::int64_t fewest_patients) {
+  return fewest_patients < kPatientsForBootstrap ? t : bca;
 }
 
 }  // namespace totum

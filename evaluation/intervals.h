@@ -6,6 +6,8 @@
 #include <span>
 #include <vector>
 
+#include "evaluation/wilcoxon.h"
+
 namespace totum {
 
 struct Interval {
@@ -75,8 +77,19 @@ std::optional<Interval> bca_interval(double estimate, std::span<const double> re
 std::optional<Interval> bca_interval(double estimate, std::span<const double> resampled,
                                      std::span<const double> left_out, double confidence);
 
+constexpr std::int64_t kLargestExactFlips = 15;  // differences
+
 /// Share-of-flips p of the paired sign-flip test of the mean difference: exact for up to 15 pairs, else from
-/// `resamples` random flips, the observed one counted in.
-double sign_flip_p(std::span<const double> differences, std::int64_t resamples, std::uint64_t seed);
+/// `resamples` random flips, the observed one counted in. One-sided as `alternative` says.
+double sign_flip_p(std::span<const double> differences, std::int64_t resamples, std::uint64_t seed,
+                   Alternative alternative = Alternative::two_sided);
+/// The smallest p that so many non-zero differences can give there.
+double smallest_sign_flip_p(std::int64_t differences, std::int64_t resamples, Alternative alternative);
+
+/// The interval that speaks for a mean: Student's t under 50 patients, where BCa is too narrow, and BCa from
+/// there on. Coverage: docs/statistics.md.
+constexpr std::int64_t kPatientsForBootstrap = 50;
+std::optional<Interval> leading_interval(const std::optional<Interval>& t, const std::optional<Interval>& bca,
+                                         std::int64_t fewest_patients);
 
 }  // namespace totum

@@ -47,8 +47,8 @@ struct RankingStudy {
   // By patient, all parts together, of values turned so that "higher" is "better".
   std::vector<PairwiseTest> tests;
   /// [method][method] Share of the resamples in which the first does not come before the second by `mean`;
-  /// ties count half. Empty as above. For the better one of two methods: the chance that their order is
-  /// wrong.
+  /// ties count half. Empty as above. For the better one of two methods: how often resamples turn their
+  /// order around.
   std::vector<std::vector<double>> not_before;
 };
 

@@ -29,32 +29,15 @@ double zero_rank_sum(const std::vector<RankedDifference>& ranked) {
   return sum;
 }
 
-// P(W+ >= w) and P(W+ <= w) when every non-zero difference has either sign with chance 1/2, by counting
-// subsets of doubled ranks (mean ranks are multiples of 1/2). Zeros flip nothing; under zsplit they add a
-// constant on both sides.
+// P(W+ >= w) and P(W+ <= w). Under zsplit zeros add a constant on both sides.
 struct Tails {
   double upper, lower;
 };
 Tails exact_tails(const std::vector<RankedDifference>& ranked, double w_plus, double constant) {
-  std::vector<std::size_t> doubled;
-  std::size_t total = 0;
-  for (const auto& r : ranked) {
-    if (r.is_zero) continue;
-    doubled.push_back(static_cast<std::size_t>(std::llround(2 * r.rank)));
-    total += doubled.back();
-  }
-  std::vector<double> probability(total + 1, 0.0);
-  probability[0] = 1;
-  std::size_t reached = 0;
-  for (const std::size_t rank : doubled) {
-    reached += rank;
-    for (std::size_t s = reached + 1; s-- > 0;) {
-      probability[s] = 0.5 * (probability[s] + (s >= rank ? probability[s - rank] : 0.0));
-    }
-  }
+  const std::vector<double> probability = signed_rank_distribution(ranked);
   const auto observed = static_cast<std::size_t>(std::llround(2 * (w_plus - constant)));
   Tails tails{0, 0};
-  for (std::size_t s = 0; s <= total; ++s) {
+  for (std::size_t s = 0; s < probability.size(); ++s) {
     if (s >= observed) tails.upper += probability[s];
     if (s <= observed) tails.lower += probability[s];
   }
@@ -125,6 +108,26 @@ void normal_p(const std::vector<RankedDifference>& ranked, const SignedRankOptio
 }
 
 }  // namespace
+
+std::vector<double> signed_rank_distribution(std::span<const RankedDifference> ranked) {
+  std::vector<std::size_t> doubled;
+  std::size_t total = 0;
+  for (const auto& r : ranked) {
+    if (r.is_zero) continue;
+    doubled.push_back(static_cast<std::size_t>(std::llround(2 * r.rank)));
+    total += doubled.back();
+  }
+  std::vector<double> probability(total + 1, 0.0);
+  probability[0] = 1;
+  std::size_t reached = 0;
+  for (const std::size_t rank : doubled) {
+    reached += rank;
+    for (std::size_t s = reached + 1; s-- > 0;) {
+      probability[s] = 0.5 * (probability[s] + (s >= rank ? probability[s - rank] : 0.0));
+    }
+  }
+  return probability;
+}
 
 SignedRankResult wilcoxon_signed_rank(std::span<const double> a, std::span<const double> b,
                                       const SignedRankOptions& options) {

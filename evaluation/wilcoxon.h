@@ -4,6 +4,9 @@
 #include <cstdint>
 #include <span>
 #include <string_view>
+#include <vector>
+
+#include "evaluation/signed_ranks.h"
 
 namespace totum {
 
@@ -47,6 +50,10 @@ struct SignedRankResult {
 /// 1068.
 SignedRankResult wilcoxon_signed_rank(std::span<const double> a, std::span<const double> b,
                                       const SignedRankOptions& options = {});
+
+/// P(W+ = s/2) when every non-zero difference has either sign with chance 1/2, given ties and zeros: by
+/// counting subsets of doubled ranks (mean ranks are multiples of 1/2). Zeros add nothing.
+std::vector<double> signed_rank_distribution(std::span<const RankedDifference> ranked);
 
 /// The smallest two-sided p that this many pairs without ties or zeros can give: 2 / 2^n, at most 1.
 double smallest_signed_rank_p(std::int64_t pairs);

@@ -86,13 +86,13 @@ CriticalDifference diagram_of(const json& report, const json& table, const json&
   const bool is_nemenyi = post_hoc == "nemenyi";
   if (is_nemenyi) diagram.difference = ranking.at("critical_difference").get<double>();
   diagram.notes = note_lines(
-      {fmt::format(
-           "{}: mean rank over {} patients, 1 is best. A bar joins methods of which no two were shown "
-           "to differ "
-           "({}, level {:g}).",
-           render::label_of(table, "cells", ranking.at("cell")), ranking.at("patients").dump(),
-           is_nemenyi ? "Nemenyi" : "pairwise Wilcoxon signed-rank, Holm",
-           table.at("tests").at("alpha").get<double>()),
+      {fmt::format("{}: mean rank over {}, 1 is best. A bar joins methods of which no two were shown "
+                   "to differ "
+                   "({}, level {:g}).",
+                   render::label_of(table, "cells", ranking.at("cell")),
+                   render::counted(ranking.at("patients"), "patient"),
+                   is_nemenyi ? "Nemenyi" : "pairwise Wilcoxon signed-rank, Holm",
+                   table.at("tests").at("alpha").get<double>()),
        fmt::format("{}. {}", friedman_note(ranking.at("friedman")), id_of(report.at("size")))});
   return diagram;
 }
@@ -264,10 +264,10 @@ std::vector<Figure> rank_figures(const json& report, const json& table) {
   std::vector<Figure> figures;
   for (const json& ranking : drawable(table)) {
     const auto notes = note_lines(
-        {fmt::format(
-             "{}, {} patients: ranks by four schemes; lines: the middle 95 % of the ranks when patients are "
-             "resampled.",
-             render::label_of(table, "cells", ranking.at("cell")), ranking.at("patients").dump()),
+        {fmt::format("{}, {}: ranks by four schemes; lines: the middle 95 % of the ranks when patients are "
+                     "resampled.",
+                     render::label_of(table, "cells", ranking.at("cell")),
+                     render::counted(ranking.at("patients"), "patient")),
          report.at("size")});
     figures.push_back(stability_figure(file_name(table, "ranks", ranking), rank_rows(table, ranking), notes));
   }

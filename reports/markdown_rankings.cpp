@@ -129,7 +129,7 @@ std::string doubts_text(const json& table, const json& ranking) {
                                 100 * pair.at("order_wrong").get<double>()));
   }
   if (parts.empty()) return "";
-  return fmt::format("Orders by mean over organs that are wrong with a chance of {:.0f} % or more: {}.",
+  return fmt::format("Orders by mean over organs that {:.0f} % or more of the resamples turn around: {}.",
                      100 * kDoubtfulOrder, fmt::join(parts, ", "));
 }
 
@@ -156,27 +156,34 @@ std::string ranking_section(const json& table) {
 std::string power_section(const json& table) {
   const json& tests = table.at("tests");
   std::string text = fmt::format(
-      "Patients that a test would need to find a difference of {} {} with a chance of {:.0f} %, from the "
-      "spread of the stored differences: at the level {:.2g}, the strictest step of the correction, and at "
-      "{:g} were it the only test. In brackets: at the ends of the spread's own 95 % interval.\n\n",
+      "Patients that the test that decides would need to find a difference of {} {} with a chance of {:.0f} "
+      "%, from "
+      "the spread of the stored differences: at the level {:.2g}, the strictest step of the correction, and "
+      "at "
+      "{:g} were it the only test. The present power of a signed-rank test is simulated from the stored "
+      "differences; "
+      "patients needed follow from the noncentral t distribution, and from simulation below 14. In brackets: "
+      "at the "
+      "ends of the spread's own 95 % interval.\n\n",
       percent(table, tests.at("equivalence_margin").get<double>()), points(table),
       100 * tests.at("wanted_power").get<double>(), tests.at("power_alpha").get<double>(),
       tests.at("alpha").get<double>());
-  text += header({"cell", "against", "sd of the differences", "patients", "power now", "patients needed",
-                  "needed alone"});
+  text += header({"cell", "against", "power of the", "sd of the differences", "patients", "power now",
+                  "patients needed", "needed alone"});
   for (const json& test : tests.at("results")) {
     std::vector<std::string> fields{plain(label_of(table, "cells", test.at("cell"))),
                                     name_of(table, test.at("entry"))};
     const json& power = test.at("power");
     if (power.is_null()) {
-      fields.insert(fields.end(), {"–", test.at("patients").dump(), "–", "–", "–"});
+      fields.insert(fields.end(), {"–", "–", test.at("patients").dump(), "–", "–", "–"});
     } else {
-      fields.insert(fields.end(), {percent(table, power.at("sd").get<double>()), test.at("patients").dump(),
-                                   fmt::format("{:.2f}", power.at("now").get<double>()),
-                                   fmt::format("{} ({} to {})", needed_text(power.at("patients_needed")),
-                                               needed_text(power.at("patients_needed95")[0]),
-                                               needed_text(power.at("patients_needed95")[1])),
-                                   needed_text(power.at("patients_needed_alone"))});
+      fields.insert(fields.end(),
+                    {power.at("test"), percent(table, power.at("sd").get<double>()),
+                     test.at("patients").dump(), fmt::format("{:.2f}", power.at("now").get<double>()),
+                     fmt::format("{} ({} to {})", needed_text(power.at("patients_needed")),
+                                 needed_text(power.at("patients_needed95")[0]),
+                                 needed_text(power.at("patients_needed95")[1])),
+                     needed_text(power.at("patients_needed_alone"))});
     }
     text += row(fields);
   }

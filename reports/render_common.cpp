@@ -66,6 +66,10 @@ std::vector<std::string> footnotes(const json& table) {
   return notes;
 }
 
+std::string counted(std::int64_t count, const std::string& noun) {
+  return fmt::format("{} {}{}", count, noun, count == 1 ? "" : "s");
+}
+
 std::string percent(double fraction) {
   const std::string text = fmt::format("{:.1f}", 100 * fraction);
   return text == "-0.0" ? "0.0" : text;
@@ -96,6 +100,11 @@ std::string points(const json& table) {
                          : fmt::format("{} of {}", find_metric(id)->unit, metric_name(id));
 }
 
+std::string tested_mean(const json& table) {
+  return table.at("tests").at("pairs") == "pooled" ? "pooled mean, by a test of patients"
+                                                   : "mean over patients";
+}
+
 std::string best_is(const json& table) { return higher_is_better(metric_of(table)) ? "highest" : "lowest"; }
 
 std::string interval_text(const json& interval) {
@@ -123,6 +132,16 @@ bool is_best(const json& table, const std::string& cell, const std::string& entr
 bool is_significant(const json& table, const std::string& cell, const std::string& entry) {
   const json test = test_of(table, cell, entry);
   return !test.is_null() && (test.at("verdict") == "better" || test.at("verdict") == "worse");
+}
+
+std::string test_marks(const json& table, const std::string& cell, const std::string& entry,
+                       const std::string& mean) {
+  const json test = test_of(table, cell, entry);
+  if (test.is_null()) return "";
+  std::string marks = is_significant(table, cell, entry) ? "*" : "";
+  if (test.at("verdict").get<std::string>().find("in most patients") != std::string::npos) marks += "‡";
+  for (const json& name : test.at("contradicted_by")) marks += name == mean ? "§" : "";
+  return marks;
 }
 
 std::string verdict_text(const json& test) {

@@ -21,6 +21,8 @@ nlohmann::json entry_of(const nlohmann::json& table, const std::string& id);
 bool is_marked(const nlohmann::json& entry);
 /// What the daggers of a table mean, one sentence for each marked row, without the dagger.
 std::vector<std::string> footnotes(const nlohmann::json& table);
+/// "1 patient", "2 patients".
+std::string counted(std::int64_t count, const std::string& noun);
 /// "58.3": a fraction as percent with one decimal.
 std::string percent(double fraction);
 /// The same for a value of the table's metric: percent of a fraction, else its own unit with two decimals.
@@ -30,6 +32,8 @@ std::string mean_and_sd(const nlohmann::json& table, const nlohmann::json& value
 /// "Dice in percent", "HD95 in mm", and what a difference of it is counted in: "Dice points", "mm of HD95".
 std::string metric_with_unit(const nlohmann::json& table);
 std::string points(const nlohmann::json& table);
+/// "mean over patients": what the tests of a table are about.
+std::string tested_mean(const nlohmann::json& table);
 /// "highest" or "lowest", whichever is better.
 std::string best_is(const nlohmann::json& table);
 /// "56.0 to 60.1"; "–" if there is none, since there are fewer than two patients.
@@ -44,6 +48,11 @@ bool has_mean(const nlohmann::json& value);
 bool is_best(const nlohmann::json& table, const std::string& cell, const std::string& entry);
 /// Is the entry significantly different from the reference in this cell?
 bool is_significant(const nlohmann::json& table, const std::string& cell, const std::string& entry);
+/// What stands behind a printed mean ("pooled mean", "mean over organs"): "*" for significant, "‡" where only
+/// most patients are better, "§" where this mean and the tested one, or the verdict, point to different
+/// methods.
+std::string test_marks(const nlohmann::json& table, const std::string& cell, const std::string& entry,
+                       const std::string& mean);
 /// "better", "identical scores on 12 cases"; with its reason where there is one.
 std::string verdict_text(const nlohmann::json& test);
 /// "Holm", "Hochberg" or "Benjamini-Hochberg".

@@ -54,6 +54,8 @@ std::string escaped_wide(const std::string& sign) {
   if (sign == "—") return "---";
   if (sign == "±") return "\\ensuremath{\\pm}";
   if (sign == "×" || sign == "÷") return sign == "×" ? "\\ensuremath{\\times}" : "\\ensuremath{\\div}";
+  if (sign == "§") return "\\S{}";
+  if (sign == "‡") return "\\ensuremath{\\ddagger}";
   if (sign == "…") return "\\dots{}";
   const bool is_latin_letter = sign.size() == 2 && static_cast<unsigned char>(sign[0]) == 0xC3;
   return is_latin_letter ? sign : "?";
@@ -70,6 +72,16 @@ std::string escaped(const std::string& text) {
   return out;
 }
 
+// "^{*}", "^{*\S}"; empty without a mark
+std::string marks(const json& table, const std::string& cell, const std::string& entry) {
+  std::string text;
+  const std::string plain = test_marks(table, cell, entry, "pooled mean");
+  if (plain.find('*') != std::string::npos) text += "*";
+  if (plain.find("‡") != std::string::npos) text += "\\ddagger";
+  if (plain.find("§") != std::string::npos) text += "\\S";
+  return text.empty() ? "" : "^{" + text + "}";
+}
+
 std::string cell_text(const json& table, const std::string& cell, const std::string& entry) {
   const json value = value_of(table, cell, entry);
   std::string text = "--" + missed_text(value);
@@ -77,7 +89,7 @@ std::string cell_text(const json& table, const std::string& cell, const std::str
     std::string number = percent(table, value.at("mean"));
     if (is_best(table, cell, entry)) number = "\\mathbf{" + number + "}";
     const json& sd = value.at("sd");
-    text = fmt::format("${}{}{}$", number, is_significant(table, cell, entry) ? "^{*}" : "",
+    text = fmt::format("${}{}{}$", number, marks(table, cell, entry),
                        sd.is_null() ? "" : " \\pm " + percent(table, sd)) +
            missed_text(value);
   }
@@ -93,15 +105,17 @@ std::string caption(const json& report, const json& table) {
   std::string remarks;
   for (const std::string& note : footnotes(table)) remarks += " $^\\dagger$ " + escaped(note);
   return fmt::format(
-      "{}. {}, mean $\\pm$ standard deviation over all (case, organ) pairs, as in the paper; "
+      "{}. {}, pooled mean $\\pm$ standard deviation over all (case, organ) pairs, as in the paper; "
       "bold: {} of these means where nothing was missed and no test of the cell calls it worse (rankings go "
-      "by the "
-      "mean over organs instead); $^*$: significantly "
-      "different from {} (Wilcoxon signed-rank, {}-adjusted, level {:g}){}. {}.{}",
+      "by "
+      "the mean over organs instead); $^*$: significantly "
+      "different from {} in the {} ({}, {}-adjusted, level {:g}); $^\\ddagger$: in most patients, not in the "
+      "mean; "
+      "$^\\S$: pooled mean and test point to different methods{}. {}.{}",
       escaped(table.at("title")), metric_with_unit(table), best_is(table),
-      escaped(label_of(table, "entries", tests.at("reference"))), correction_name(table),
-      tests.at("alpha").get<double>(), has_paper ? "; in brackets the paper's mean" : "",
-      escaped(report.at("size")), remarks);
+      escaped(label_of(table, "entries", tests.at("reference"))), tested_mean(table),
+      tests.at("test").get<std::string>(), correction_name(table), tests.at("alpha").get<double>(),
+      has_paper ? "; in brackets the paper's mean" : "", escaped(report.at("size")), remarks);
 }
 
 // A table of the tests, for the document.
@@ -113,22 +127,22 @@ std::string test_table(const json& report, const json& table) {
       "Pairs & "
       "Difference (95\\,\\% CI) & $p$ & adjusted $p$ & Verdict \\\\\n\\midrule\n";
   for (const json& test : tests.at("results")) {
-    const json& bca = test.at("bca95");
+    const json& ci = test.at("ci95");
     const std::string interval =
-        bca.is_null() ? "--" : fmt::format("${}$ to ${}$", percent(table, bca[0]), percent(table, bca[1]));
+        ci.is_null() ? "--" : fmt::format("${}$ to ${}$", percent(table, ci[0]), percent(table, ci[1]));
     text += fmt::format("{} & {} & {} & ${}$ ({}) & ${}$ & ${}$ & {} \\\\\n",
                         escaped(label_of(table, "cells", test.at("cell"))),
                         escaped(label_of(table, "entries", test.at("entry"))), test.at("pairs").dump(),
                         percent(table, test.at("mean_difference")), interval, p_text(test.at("p")),
                         p_text(test.at("p_adjusted")), escaped(verdict_text(test)));
   }
-  return text +
-         fmt::format(
-             "\\bottomrule\n\\end{{tabular}}\n\\caption{{Tests of {}: {} against the others, in {}; {}; "
-             "{}. {}.}}\n\\end{{table}}\n",
-             escaped(table.at("name")), escaped(label_of(table, "entries", tests.at("reference"))),
-             points(table), escaped(tests.at("pairs_note")), escaped(tests.at("family")),
-             escaped(report.at("size")));
+  return text + fmt::format(
+                    "\\bottomrule\n\\end{{tabular}}\n\\caption{{Tests of {}: {} against the others, "
+                    "difference of the {} in {}; {}; "
+                    "{}. {}.}}\n\\end{{table}}\n",
+                    escaped(table.at("name")), escaped(label_of(table, "entries", tests.at("reference"))),
+                    tested_mean(table), points(table), escaped(tests.at("pairs_note")),
+                    escaped(tests.at("family")), escaped(report.at("size")));
 }
 
 std::string itemised(const std::vector<std::string>& items) {

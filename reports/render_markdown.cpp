@@ -24,12 +24,18 @@ using markdown::row;
 // The label of a row, with a dagger if there is a footnote to it.
 std::string row_label(const json& entry) { return plain(entry.at("label")) + (is_marked(entry) ? " †" : ""); }
 
+std::string marks_text(const json& table, const std::string& cell, const std::string& entry,
+                       const std::string& mean) {
+  const std::string marks = test_marks(table, cell, entry, mean);
+  return marks.starts_with('*') ? "\\" + marks : marks;
+}
+
 std::string cell_text(const json& table, const std::string& cell, const std::string& entry) {
   const json value = value_of(table, cell, entry);
   if (!has_mean(value)) return "–" + missed_text(value);
   std::string text = mean_and_sd(table, value);
   if (is_best(table, cell, entry)) text = "**" + text + "**";
-  return text + (is_significant(table, cell, entry) ? "\\*" : "") + missed_text(value);
+  return text + marks_text(table, cell, entry, "pooled mean") + missed_text(value);
 }
 
 std::string paper_text(const json& value) {
@@ -69,7 +75,10 @@ std::string organ_mean_table(const json& table) {
     std::vector<std::string> fields{plain(entry.at("label"))};
     for (const json& cell : cells) {
       const json value = value_of(table, cell.at("id"), entry.at("id"));
-      fields.push_back((has_mean(value) ? percent(table, value.at("mean_over_organs")) : "–") +
+      fields.push_back((has_mean(value)
+                            ? percent(table, value.at("mean_over_organs")) +
+                                  marks_text(table, cell.at("id"), entry.at("id"), "mean over organs")
+                            : "–") +
                        missed_text(value));
     }
     text += row(fields);
@@ -86,16 +95,18 @@ std::vector<std::string> interval_row(const json& table, const json& value) {
           value.at("not_scored").dump(),
           value.at("missed").dump(),
           value.at("hallucinations").dump(),
-          with_interval("mean", "bca95"),
-          with_interval("mean_over_organs", "bca95_over_organs"),
-          interval_text(table, value.at("t95")),
+          with_interval("mean", "ci95"),
+          with_interval("mean_over_organs", "ci95_over_organs"),
+          fmt::format("{}; {}", interval_text(table, value.at("bca95")),
+                      interval_text(table, value.at("bca95_over_organs"))),
           value.contains("sd_over_seeds") ? percent(table, value.at("sd_over_seeds")) : ""};
 }
 
 std::string interval_table(const json& table) {
-  std::string text = header({"cell", "method", "patients", "values", "not scored", "missed", "hallucinations",
-                             "pooled mean (95 % BCa)", "mean over organs (95 % BCa)",
-                             "95 % t interval of the pooled mean", "sd over seeds", "against the paper"});
+  std::string text =
+      header({"cell", "method", "patients", "values", "not scored", "missed", "hallucinations",
+              "pooled mean (95 % CI)", "mean over organs (95 % CI)",
+              "BCa of the pooled mean; of the mean over organs", "sd over seeds", "against the paper"});
   for (const json& cell : shown_cells(table)) {
     for (const json& entry : table.at("entries")) {
       const json value = value_of(table, cell.at("id"), entry.at("id"));
@@ -113,18 +124,23 @@ std::string interval_table(const json& table) {
 }
 
 std::string test_table(const json& table) {
-  std::string text = header({"cell", "against", "pairs", "difference (95 % CI)", "Hodges–Lehmann",
-                             "rank-biserial", "wins/ties/losses", "p", "adjusted p", "verdict"});
+  std::string text =
+      header({"cell", "against", "pairs", "difference of the " + tested_mean(table) + " (95 % CI)",
+              "of the pooled mean", "of the mean over organs", "Hodges–Lehmann", "rank-biserial",
+              "wins/ties/losses", "p", "by", "adjusted p", "verdict"});
   for (const json& test : table.at("tests").at("results")) {
     text += row({plain(label_of(table, "cells", test.at("cell"))),
                  plain(label_of(table, "entries", test.at("entry"))), test.at("pairs").dump(),
                  fmt::format("{} ({})", percent(table, test.at("mean_difference")),
-                             interval_text(table, test.at("bca95"))),
+                             interval_text(table, test.at("ci95"))),
+                 percent(table, test.at("pooled_mean_difference")),
+                 percent(table, test.at("mean_over_organs_difference")),
                  percent(table, test.at("hodges_lehmann")),
                  fmt::format("{:.2f}", test.at("rank_biserial").get<double>()),
                  fmt::format("{}/{}/{}", test.at("wins").dump(), test.at("ties_in_outcome").dump(),
                              test.at("losses").dump()),
-                 p_text(test.at("p")), p_text(test.at("p_adjusted")), plain(verdict_text(test))});
+                 p_text(test.at("p")), test.at("decided_by"), p_text(test.at("p_adjusted")),
+                 plain(verdict_text(test) + (test.at("contradicted_by").empty() ? "" : " §"))});
   }
   return text;
 }
@@ -180,11 +196,12 @@ std::string table_section(const json& report, const json& table) {
   std::string text = fmt::format(
       "\n## {0}: {1}\n\n_{2}_\n\n{3} on the {4} grid, **pooled mean** ± standard deviation over "
       "all (case, organ) pairs, the paper's estimator; bold: {6} pooled mean of the methods that missed "
-      "nothing, unless a test of the cell calls it worse; \\*: significantly different from {5} after "
-      "correction.\n\n",
+      "nothing, unless a test of the cell calls it worse; \\*: significantly different from {5} in the {7} "
+      "after correction.\n\n",
       plain(table.at("name")), plain(table.at("title")), plain(report.at("size")), metric_with_unit(table),
       table.at("grid").get<std::string>(),
-      plain(label_of(table, "entries", table.at("tests").at("reference"))), best_is(table));
+      plain(label_of(table, "entries", table.at("tests").at("reference"))), best_is(table),
+      tested_mean(table));
   text += value_table(table) + "\n";
   for (const std::string& note : footnotes(table)) text += "- † " + plain(note) + "\n";
   text +=

@@ -15,7 +15,8 @@ using namespace render;
 std::string cell_text(const json& table, const std::string& cell, const std::string& entry) {
   const json value = value_of(table, cell, entry);
   if (!has_mean(value)) return "–" + missed_text(value);
-  return mean_and_sd(table, value) + (is_significant(table, cell, entry) ? "*" : " ") + missed_text(value);
+  const std::string marks = test_marks(table, cell, entry, "pooled mean");
+  return mean_and_sd(table, value) + (marks.empty() ? " " : marks) + missed_text(value);
 }
 
 std::string row_label(const json& entry) {
@@ -40,10 +41,14 @@ std::string render_text_table(const json& table) {
     text += "\n";
   }
   text += fmt::format(
-      "{}, mean ± sd over all (case, organ) pairs, as in the paper; *: significantly different "
-      "from "
-      "{}\n",
-      metric_with_unit(table), label_of(table, "entries", table.at("tests").at("reference")));
+      "{}, pooled mean ± sd over all (case, organ) pairs, as in the paper; *: significantly different "
+      "from {} in the {}\n",
+      metric_with_unit(table), label_of(table, "entries", table.at("tests").at("reference")),
+      tested_mean(table));
+  for (const json& note : table.at("notes")) {
+    const std::string words = note;
+    if (words.starts_with("§") || words.starts_with("‡")) text += words + "\n";
+  }
   for (const std::string& note : footnotes(table)) text += fmt::format("† {}\n", note);
   return text;
 }

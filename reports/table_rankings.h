@@ -8,7 +8,7 @@
 namespace totum {
 
 /// For each cell the entries under every scheme with bootstrapped rank intervals, Kendall's tau between the
-/// schemes, every pair with its tests and the chance that its order is wrong, the Friedman test, groups that
+/// schemes, every pair with its tests and how often resamples turn it around, the Friedman test, groups that
 /// were not shown to differ, and Nemenyi's critical difference. All on the (patient, organ) pairs that every
 /// compared entry has; a cell without such a patient says why instead. docs/report-schema.json: ranking.
 nlohmann::json table_rankings(const TableContext& context);

@@ -18,8 +18,6 @@ namespace {
 
 using nlohmann::json;
 
-constexpr std::int64_t kPatientsForBootstrap = 50;
-
 json entries(const TableContext& context) {
   json list = json::array();
   for (const TableEntry& entry : context.table.entries) {
@@ -91,10 +89,27 @@ json notes(const TableContext& context, const json& values, const json& tests) {
     hallucinations += value.at("hallucinations").get<std::int64_t>();
   }
   if (fewest < kPatientsForBootstrap) {
-    list.push_back(fmt::format(
-        "Bootstrap intervals from fewer than {} patients (here down to {}) tend to be too narrow; "
-        "compare them with the t intervals.",
-        kPatientsForBootstrap, fewest));
+    list.push_back(
+        fmt::format("Bootstrap intervals from fewer than {} patients (here down to {}) tend to be too "
+                    "narrow: there the t "
+                    "intervals stand in tables, sentences and verdicts, and the bootstrap's beside them.",
+                    kPatientsForBootstrap, fewest));
+  }
+  const auto contradicts = [](const json& test) { return !test.at("contradicted_by").empty(); };
+  if (std::any_of(tests.at("results").begin(), tests.at("results").end(), contradicts)) {
+    list.push_back(
+        "§: the mean that is printed here and the one that was tested, or the verdict, point to different "
+        "methods; "
+        "the sentence of the test says how.");
+  }
+  const auto is_in_most = [](const json& test) {
+    return test.at("verdict").get<std::string>().find("in most patients") != std::string::npos;
+  };
+  if (std::any_of(tests.at("results").begin(), tests.at("results").end(), is_in_most)) {
+    list.push_back(
+        "‡: better or worse in most patients by the signed-rank test, but the mean difference has the other "
+        "sign or a "
+        "t interval that covers zero.");
   }
   if (std::any_of(values.begin(), values.end(),
                   [](const json& value) { return value.contains("bca95") && value.at("bca95").is_null(); })) {

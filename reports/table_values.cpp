@@ -132,22 +132,25 @@ json paper_value(const TableContext& context, const TableCell& cell, const Table
   const std::string obstacle = !published->mean_percent ? "the published value is not legible"
                                : !summary               ? "there is no score of ours"
                                                         : obstacle_to_paper(context.runs_of(entry.id));
-  if (!obstacle.empty() || !summary->bca) {
+  if (!obstacle.empty() || !summary->leading) {
     paper["verdict"] = "not comparable";
     paper["why"] = obstacle.empty() ? "fewer than two patients" : obstacle;
     return paper;
   }
   const double mean = *published->mean_percent / 100;
-  paper["verdict"] = mean < summary->bca->low ? "above" : mean > summary->bca->high ? "below" : "inside";
+  paper["verdict"] = mean < summary->leading->low    ? "above"
+                     : mean > summary->leading->high ? "below"
+                                                     : "inside";
   return paper;
 }
 
 std::string interval_kind(const TableCell& cell, const CellSummary& summary) {
-  if (!summary.bca) return "none: fewer than two patients";
-  return cell.mean_of.empty()
-             ? "BCa bootstrap, patients resampled; t of patients"
-             : "BCa bootstrap, patients resampled within each part; t of the parts' patients "
-               "with Welch-Satterthwaite degrees of freedom";
+  if (!summary.leading) return "none: fewer than two patients";
+  const std::string parts = cell.mean_of.empty() ? "" : ", within each part";
+  return summary.fewest_patients < kPatientsForBootstrap
+             ? fmt::format("t of patients{}; BCa bootstrap of patients beside it",
+                           cell.mean_of.empty() ? "" : " with Welch-Satterthwaite degrees of freedom")
+             : fmt::format("BCa bootstrap of patients{}; t of patients beside it", parts);
 }
 
 json cell_value(const TableContext& context, const TableCell& cell, const TableEntry& entry) {
@@ -168,6 +171,9 @@ json cell_value(const TableContext& context, const TableCell& cell, const TableE
   value["mean"] = summary->mean;
   value["sd"] = summary->sd ? json(*summary->sd) : json();
   value["mean_over_organs"] = summary->mean_over_organs;
+  value["ci95"] = to_json(summary->leading);
+  value["ci95_over_organs"] = to_json(summary->leading_over_organs);
+  value["t95_over_organs"] = to_json(summary->t_over_organs);
   value["bca95"] = to_json(summary->bca);
   value["bca95_over_organs"] = to_json(summary->bca_over_organs);
   value["t95"] = to_json(summary->t);

@@ -11,10 +11,12 @@ namespace totum {
 /// The power that answers aim at.
 constexpr double kWantedPower = 0.8;
 
-/// From the spread of one comparison's stored differences: the power that its patients have for a difference
-/// of the equivalence margin, and the patients needed for kWantedPower; for a mean of cells in the cells'
-/// present proportion. At the level alpha / family, the strictest step of Holm's correction, and at alpha
-/// alone. null for fewer than two patients.
-nlohmann::json power_json(const PairedComparison& comparison, const TableTests& tests, std::size_t family);
+/// What the deciding test could find: a difference of the equivalence margin, at the level alpha / family
+/// (the strictest step of Holm's correction) and at alpha alone. `test` names the test. The present power of
+/// a signed-rank test is simulated from the stored differences; the patients needed for kWantedPower come
+/// from the noncentral t distribution (`needed_by` says so), below kFewestPairsOfFormula from simulation too.
+/// A mean of cells keeps the cells' present proportion. null for fewer than two patients, or without spread.
+nlohmann::json power_json(const PairedComparison& comparison, const TableTests& tests, std::size_t family,
+                          std::uint64_t seed);
 
 }  // namespace totum

@@ -147,20 +147,31 @@
       const value = table.values.find(v => v.cell === cell.id && v.entry === entry.id) || {};
       if (!isNumber(value.mean)) return {text: '–' + missed(value), value: null, kind: 'hole', title: value.why || ''};
       const test = table.tests.results.find(t => t.cell === cell.id && t.entry === entry.id);
-      const star = test && (test.verdict === 'better' || test.verdict === 'worse') ? ' *' : '';
-      const interval = value.bca95 ? `95 % interval ${valueText(table, value.bca95[0])} to ${valueText(table, value.bca95[1])}; ` : '';
+      const star = testMarks(test, 'pooled mean');
+      const interval = value.ci95 ? `95 % interval ${valueText(table, value.ci95[0])} to ${valueText(table, value.ci95[1])}; ` : '';
       return {
         text: valueText(table, value.mean) + (isNumber(value.sd) ? ' ± ' + valueText(table, value.sd) : '') + star + missed(value), value: value.mean,
         kind: value.standing,
-        title: `${interval}${value.patients} patients, ${value.values} values`};
+        title: `${interval}${counted(value.patients, 'patient')}, ${counted(value.values, 'value')}`};
     })));
-    addTable(part, metricInUnit(table) + ', mean ± sd over all (case, organ) pairs', ['Method', ...cells.map(c => c.label)], rows);
+    addTable(part, metricInUnit(table) + ', pooled mean ± sd over all (case, organ) pairs', ['Method', ...cells.map(c => c.label)], rows);
     part.append(element('p', `Bold: best, underlined: second best of the methods that are compared († is not) and missed nothing, unless a test of ` +
       `the cell calls the best one worse. ` +
-      `*: significantly different from ${labelOf(table, table.tests.reference)} (${table.tests.test}, ${table.tests.correction}` +
+      `*: significantly different from ${labelOf(table, table.tests.reference)} in the ${testedMean(table)} (${table.tests.test}, ${table.tests.correction}` +
       ` correction over ${table.tests.family}, level ${table.tests.alpha}; pairs: ${table.tests.pairs_note}).`, {class: 'note'}));
     table.entries.filter(e => e.remark).forEach(e => part.append(element('p', e.label + ': ' + e.remark, {class: 'note'})));
     table.notes.forEach(text => part.append(element('p', text, {class: 'note'})));
+  }
+
+  const counted = (count, noun) => `${count} ${noun}${count === 1 ? '' : 's'}`;
+  const testedMean = table => table.tests.pairs === 'pooled' ? 'pooled mean, by a test of patients' : 'mean over patients';
+
+  // Significant, only in most patients, or against the mean that is printed.
+  function testMarks(test, mean) {
+    if (!test) return '';
+    const marks = (test.verdict === 'better' || test.verdict === 'worse' ? '*' : '') +
+      (test.verdict.includes('in most patients') ? '‡' : '') + (test.contradicted_by.includes(mean) ? '§' : '');
+    return marks ? ' ' + marks : '';
   }
 
   function paperTable(part, table) {
@@ -171,7 +182,7 @@
       values.map(v => [labelOf(table, v.entry), cellLabel(table, v.cell),
         {text: percent(v.paper.mean), value: isNumber(v.paper.mean) ? v.paper.mean : null},
         {text: percent(v.mean), value: isNumber(v.mean) ? v.mean : null},
-        v.bca95 ? `${percent(v.bca95[0])} to ${percent(v.bca95[1])}` : '–',
+        v.ci95 ? `${percent(v.ci95[0])} to ${percent(v.ci95[1])}` : '–',
         {text: v.paper.verdict === 'inside' ? 'inside our interval' : v.paper.verdict === 'not comparable' ?
           'not comparable: ' + v.paper.why : 'ours ' + v.paper.verdict, kind: 'text'}]));
   }
@@ -179,12 +190,14 @@
   function testTable(part, table) {
     part.append(element('h3', 'Tests'));
     addTable(part, `Differences of ${labelOf(table, table.tests.reference)} to each method, in ${differenceUnit(table)}`,
-      ['Against', 'Cell', 'Pairs', 'Mean difference', 'Hodges–Lehmann', 'Rank-biserial', 'Wins/ties/losses', 'p', 'p adjusted', 'Verdict'],
+      ['Against', 'Cell', 'Pairs', `Difference of the ${testedMean(table)}`, 'Of the pooled mean', 'Of the mean over organs', 'Hodges–Lehmann', 'Rank-biserial', 'Wins/ties/losses', 'p', 'p adjusted', 'Verdict'],
       table.tests.results.map(t => [labelOf(table, t.entry), cellLabel(table, t.cell), t.pairs,
-        {text: valueText(table, t.mean_difference), value: t.mean_difference}, {text: valueText(table, t.hodges_lehmann), value: t.hodges_lehmann},
+        {text: valueText(table, t.mean_difference), value: t.mean_difference},
+        {text: valueText(table, t.pooled_mean_difference), value: t.pooled_mean_difference},
+        {text: valueText(table, t.mean_over_organs_difference), value: t.mean_over_organs_difference}, {text: valueText(table, t.hodges_lehmann), value: t.hodges_lehmann},
         {text: isNumber(t.rank_biserial) ? t.rank_biserial.toFixed(2) : '–', value: t.rank_biserial},
         `${t.wins}/${t.ties_in_outcome}/${t.losses}`, {text: pText(t.p), value: t.p}, {text: pText(t.p_adjusted), value: t.p_adjusted},
-        {text: t.verdict === 'identical' ? t.reason : t.verdict + (t.reason ? ': ' + t.reason : ''), title: t.sentence}]));
+        {text: t.verdict === 'identical' ? t.reason : t.verdict + (t.reason ? ': ' + t.reason : '') + (t.contradicted_by.length ? ' §' : ''), title: t.sentence}]));
   }
 
   function organMap(part, table) {
@@ -331,7 +344,7 @@
     part.append(test);
     texts.push(() => {
       const ranking = chosen();
-      test.textContent = `${ranking.patients} patients` + (ranking.patients_left_out > 0 ? ` (${ranking.patients_left_out} left out: not ` +
+      test.textContent = counted(ranking.patients, 'patient') + (ranking.patients_left_out > 0 ? ` (${ranking.patients_left_out} left out: not ` +
         'scored for every method)' : '') + '. ' + friedmanText(ranking.friedman);
     });
     figures.push(addFigure(part, table.name + '-critical-difference', 'Critical-difference diagram: mean rank over patients, 1 is best. ' +
@@ -355,8 +368,8 @@
     const order = placesBy(ranking, 'mean').map(p => p.entry);
     const neighbours = ranking.pairs.filter(p => Math.abs(order.indexOf(p.better) - order.indexOf(p.other)) === 1);
     addTable(place, `How sure is the order by mean? Neighbours, difference in ${differenceUnit(table)}; p of all ${ranking.pairs.length} pairs ` +
-      'adjusted by Holm; chance that the order is wrong when patients are resampled',
-    ['Better', 'Than', 'Difference', 'p adjusted', 'p Nemenyi', 'Order wrong'],
+      'adjusted by Holm; share of the resamples of patients in which the order is turned around',
+    ['Better', 'Than', 'Difference', 'p adjusted', 'p Nemenyi', 'Turned around'],
     neighbours.map(p => [labelOf(table, p.better), {text: labelOf(table, p.other), kind: 'text'}, {text: valueText(table, p.difference), value: p.difference},
       {text: pText(p.p_adjusted), value: p.p_adjusted}, {text: pText(p.p_nemenyi), value: p.p_nemenyi},
       {text: isNumber(p.order_wrong) ? percent(p.order_wrong) + ' %' : '–', value: p.order_wrong}]));
@@ -371,8 +384,8 @@
     addTable(part, `What these tests could find: a difference of ${valueText(table, table.tests.equivalence_margin)} ${differenceUnit(table)}. ` +
       `Patients needed for a chance of ${percent(table.tests.wanted_power)} % at level ${Number(table.tests.power_alpha.toPrecision(2))}, ` +
       `with the 95 % interval that the spread of the differences leaves`,
-    ['Against', 'Cell', 'Patients', 'Chance now', 'Patients needed', '95 % interval', 'Were it the only test'],
-    tests.map(t => [labelOf(table, t.entry), cellLabel(table, t.cell), t.patients, {text: percent(t.power.now) + ' %', value: t.power.now},
+    ['Against', 'Cell', 'Power of the', 'Patients', 'Chance now', 'Patients needed', '95 % interval', 'Were it the only test'],
+    tests.map(t => [labelOf(table, t.entry), cellLabel(table, t.cell), {text: t.power.test, kind: 'text'}, t.patients, {text: percent(t.power.now) + ' %', value: t.power.now},
       needed(t.power.patients_needed), range(t.power.patients_needed95), needed(t.power.patients_needed_alone)]));
   }
 

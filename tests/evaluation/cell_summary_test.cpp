@@ -181,5 +181,44 @@ TEST(SummariseCell, TIntervalIsAboutThePooledMean) {
   EXPECT_NEAR(summary->t->high, 0.46 + 4.302652730 * 0.012, 1e-9);
 }
 
+// With all organs in all patients the mean over organs is the mean of the patients' means (.2, .4, .9), whose
+// t interval SciPy gives: scipy.stats.t.interval(.95, 2, numpy.mean(x), scipy.stats.sem(x)).
+TEST(MeanOverOrgans, OfCompletePatientsHasTheTIntervalOfTheirMeans) {
+  const std::vector<PatientScores> patients{
+      {"p", {{1, 0.1}, {2, 0.3}}}, {"q", {{1, 0.5}, {2, 0.3}}}, {"r", {{1, 0.9}, {2, 0.9}}}};
+  const auto summary = *summarise_cell(patients, 50, 1, 1);
+  EXPECT_NEAR(summary.t_over_organs->low, -0.3956685895029599, 1e-12);
+  EXPECT_NEAR(summary.t_over_organs->high, 1.39566858950296, 1e-12);
+  EXPECT_EQ(summary.leading_over_organs->low, summary.t_over_organs->low);
+  EXPECT_EQ(summary.leading->low, summary.t->low);
+}
+
+// By hand: organ 1 of p, q, r with mean .5, organ 2 of p, q with mean .3. Added: p: (√1.5·-.4/3 +
+// √2·-.1/2)/2, q: (0 + √2·.1/2)/2, r: (√1.5·.4/3)/2.
+TEST(MeanOverOrgans, OfPatientsThatLackOrgansIsLinearised) {
+  const std::vector<PatientScores> patients{
+      {"p", {{1, 0.1}, {2, 0.2}}}, {"q", {{1, 0.5}, {2, 0.4}}}, {"r", {{1, 0.9}}}};
+  const auto mean = mean_of_organ_means(patients);
+  const double first = std::sqrt(1.5) * 0.4 / 3;
+  const double second = std::sqrt(2.0) * 0.1 / 2;
+  const double squares = (first + second) * (first + second) + second * second + first * first;
+  EXPECT_NEAR(mean.mean, 0.4, 1e-14);
+  EXPECT_NEAR(mean.standard_error, std::sqrt(squares) / 2, 1e-14);
+  EXPECT_EQ(mean.degrees_of_freedom, 2);
+}
+
+// Nothing is known of the spread of an organ that one patient has: it adds the variance of the other organ.
+TEST(MeanOverOrgans, AnOrganOfASinglePatientIsNotTakenForCertain) {
+  const std::vector<PatientScores> patients{{"p", {{1, 0.1}, {2, 0.7}}}, {"q", {{1, 0.5}}}};
+  EXPECT_NEAR(mean_of_organ_means(patients).standard_error, std::sqrt(0.04 / 4 + 0.08 / 4), 1e-14);
+  EXPECT_EQ(mean_of_organ_means({{"p", {{1, 0.1}}}, {"q", {{2, 0.5}}}}).degrees_of_freedom, 0);
+}
+
+TEST(LeadingInterval, IsTsUnderFiftyPatientsAndBcaFromThereOn) {
+  const Interval t{0, 1}, bca{2, 3};
+  EXPECT_EQ(leading_interval(t, bca, 49)->low, 0);
+  EXPECT_EQ(leading_interval(t, bca, 50)->low, 2);
+}
+
 }  // namespace
 }  // namespace totum

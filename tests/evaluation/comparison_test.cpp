@@ -29,6 +29,12 @@ PairedValues pairs_of(const std::vector<double>& differences) {
   return values;
 }
 
+// Of other patients, as the CT and MR cells of a table are.
+PairedValues named(PairedValues values, const std::string& prefix) {
+  for (std::string& case_id : values.case_ids) case_id = prefix + case_id;
+  return values;
+}
+
 TEST(PairPatients, PairsByCaseIdWhateverTheOrder) {
   const Patients a{{"p", {{1, 0.1}}}, {"q", {{1, 0.2}}}};
   const Patients b{{"q", {{1, 0.4}}}, {"p", {{1, 0.3}}}};
@@ -158,7 +164,8 @@ TEST(Compare, EquivalenceEqualsTheTextbook) {
 // degrees of freedom. Sign flips by adding up all 2^11 in NumPy, each difference divided by the size of its
 // part.
 TEST(Compare, AMeanOfPartsWeighsThePartsAlike) {
-  PairedValues parts[] = {pairs_of({.03, -.01, .02, .05, .012, .04, .01, .06}), pairs_of({-.02, .01, .004})};
+  PairedValues parts[] = {pairs_of({.03, -.01, .02, .05, .012, .04, .01, .06}),
+                          named(pairs_of({-.02, .01, .004}), "mr")};
   ComparisonOptions options;
   options.resamples = 20000;
   options.equivalence_margin = 0.03;
@@ -177,18 +184,30 @@ TEST(Compare, AMeanOfPartsWeighsThePartsAlike) {
   EXPECT_NEAR(compare(parts, options).p_equivalence, 0.6361934649361896, 1e-12);
 }
 
-TEST(Compare, TheSignedRankTestTakesAllPartsTogether) {
+// SciPy has no such test. NumPy added up all 2^7 signs of W·2/(n(n+1)): of 4 and 3 pairs ranked 3, -1, 2, 4
+// and -3, 2, 1 the mean is (8/10 + 0/6)/2 = .4; 25 of 128 are as high.
+TEST(Compare, AMeanOfPartsIsDecidedByTheWeightedSignedRanks) {
+  const PairedValues parts[] = {pairs_of({.03, -.01, .02, .05}), named(pairs_of({-.02, .012, .004}), "mr")};
+  const auto c = compare(parts, quick());
+  EXPECT_EQ(c.decided_by, Decider::weighted_signed_rank);
+  EXPECT_NEAR(c.deciding_statistic, 0.4, 1e-12);
+  EXPECT_NEAR(c.rank_biserial, 0.4, 1e-12);
+  EXPECT_NEAR(c.p, 0.390625, 1e-12);
+  EXPECT_NEAR(c.smallest_p, 2.0 / 128, 1e-15);
+}
+
+TEST(Compare, TheSignedRankTestOfAllPairsStandsBeside) {
   const std::vector<double> ct{.03, -.01, .02, .05}, mr{-.02, .012, .004};
   std::vector<double> all = ct;
   all.insert(all.end(), mr.begin(), mr.end());
-  const PairedValues parts[] = {pairs_of(ct), pairs_of(mr)};
+  const PairedValues parts[] = {pairs_of(ct), named(pairs_of(mr), "mr")};
   EXPECT_EQ(compare(parts, quick()).test.p_value, compare(pairs_of(all), quick()).test.p_value);
   EXPECT_EQ(compare(parts, quick()).hodges_lehmann.estimate,
             compare(pairs_of(all), quick()).hodges_lehmann.estimate);
 }
 
 TEST(Compare, HasNoIntervalIfAPartIsOnePatient) {
-  const PairedValues parts[] = {pairs_of({.03, -.01, .02}), pairs_of({.01})};
+  const PairedValues parts[] = {pairs_of({.03, -.01, .02}), named(pairs_of({.01}), "mr")};
   const auto c = compare(parts, quick());
   EXPECT_EQ(c.t, std::nullopt);
   EXPECT_EQ(c.bca, std::nullopt);
@@ -215,9 +234,9 @@ TEST(Compare, ADifferenceThatIsTheSameInEveryPatientHasNoIntervalAndShowsNoEquiv
 }
 
 TEST(Compare, PartsThatAreConstantEachHaveNoSpreadTogether) {
-  const PairedValues constant[] = {pairs_of({.03, .03, .03}), pairs_of({-.01, -.01})};
+  const PairedValues constant[] = {pairs_of({.03, .03, .03}), named(pairs_of({-.01, -.01}), "mr")};
   EXPECT_EQ(compare(constant, quick()).spread, Spread::constant);
-  const PairedValues varying[] = {pairs_of({.03, .03, .03}), pairs_of({-.01, -.02})};
+  const PairedValues varying[] = {pairs_of({.03, .03, .03}), named(pairs_of({-.01, -.02}), "mr")};
   EXPECT_EQ(compare(varying, quick()).spread, Spread::varying);
 }
 
@@ -236,7 +255,7 @@ TEST(Compare, ScoresAreIdenticalOnlyIfEveryOrgansAre) {
 
 TEST(Judge, DifferencesWithoutSpreadAreIdenticalOrUndecided) {
   PairedComparison c;
-  c.test.w_plus = 3;
+  c.favours = 1;
   c.spread = Spread::identical;
   EXPECT_EQ(judge(c, {1, 0.5, 0}, 0.05), Verdict::identical);
   c.spread = Spread::constant;
@@ -247,13 +266,85 @@ TEST(Judge, DifferencesWithoutSpreadAreIdenticalOrUndecided) {
 
 TEST(Judge, SaysWhatTheNumbersAllow) {
   PairedComparison c;
-  c.test.w_plus = 10;
+  c.favours = 1;
+  c.may_be_equivalent = true;
   EXPECT_EQ(judge(c, {0.01, 0.001, 0.5}, 0.05), Verdict::better);
-  c.test.w_minus = 20;
+  c.favours = -1;
   EXPECT_EQ(judge(c, {0.01, 0.001, 0.5}, 0.05), Verdict::worse);
   EXPECT_EQ(judge(c, {0.5, 0.001, 0.5}, 0.05), Verdict::undecided);
   EXPECT_EQ(judge(c, {0.5, 0.06, 0.5}, 0.05), Verdict::unreachable);
   EXPECT_EQ(judge(c, {0.5, 0.001, 0.01}, 0.05), Verdict::equivalent);
+}
+
+TEST(Judge, SignificantRanksWithoutTheMeanAreSaidToBeThat) {
+  PairedComparison c;
+  c.favours = 1;
+  c.mean_goes_along = false;
+  EXPECT_EQ(judge(c, {0.01, 0.001, 0.5}, 0.05), Verdict::better_in_most);
+  c.favours = -1;
+  EXPECT_EQ(judge(c, {0.01, 0.001, 0.5}, 0.05), Verdict::worse_in_most);
+}
+
+TEST(Judge, EquivalenceAsksForMoreThanTheTTests) {
+  PairedComparison c;
+  c.may_be_equivalent = false;
+  EXPECT_EQ(judge(c, {0.5, 0.001, 0.01}, 0.05), Verdict::undecided);
+}
+
+// Eleven small gains and one large loss: the ranks say better (ranks lost: 12; 70 subsets of
+// 1..12 have a sum of at most 12, p = 2 · 70 / 4096), the mean says worse.
+TEST(Compare, AMeanAgainstTheRanksDoesNotGoAlong) {
+  std::vector<double> differences;
+  for (int i = 1; i <= 11; ++i) differences.push_back(0.001 * i);
+  differences.push_back(-0.5);
+  const auto c = compare(pairs_of(differences), quick());
+  EXPECT_EQ(c.favours, 1);
+  EXPECT_LT(c.p, 0.05);
+  EXPECT_LT(c.mean_difference, 0);
+  EXPECT_FALSE(c.mean_goes_along);
+  EXPECT_TRUE(compare(pairs_of({.01, .02, .03, .04, .05, .06}), quick()).mean_goes_along);
+}
+
+TEST(Compare, PooledPairsAreDecidedByPatients) {
+  PairedValues pooled;
+  for (int patient = 0; patient < 5; ++patient) {
+    for (int organ = 0; organ < 13; ++organ) {
+      pooled.case_ids.push_back(std::to_string(patient));
+      pooled.a.push_back(0.5 + 0.01 * patient + 0.001 * organ + 0.01);
+      pooled.b.push_back(0.5);
+    }
+  }
+  ComparisonOptions options = quick();
+  options.pooled = true;
+  const auto c = compare(pooled, options);
+  EXPECT_EQ(c.decided_by, Decider::sign_flip);
+  EXPECT_EQ(c.p, 2.0 / 32);  // five patients, all on one side
+  EXPECT_EQ(c.smallest_p, 2.0 / 32);
+  EXPECT_LT(c.test.p_value, 1e-6);  // of 65 pairs
+}
+
+TEST(Compare, SmallestPCountsDifferencesThatAreNotZero) {
+  const auto c = compare(pairs_of({.01, .02, .03, 0, 0, 0, 0}), quick());
+  EXPECT_EQ(c.patients_that_differ, 3);
+  EXPECT_EQ(c.smallest_p, 2.0 / 8);
+}
+
+// The same patients in both cells, each with the mean of both: one t interval of n patients, by SciPy's
+// formula for their means (.02, .01, .03, .04), sd/√n = .00645, df 3.
+TEST(Compare, CellsOfTheSamePatientsGiveOneContributionEach) {
+  const PairedValues parts[] = {pairs_of({.03, .01, .02, .05}), pairs_of({.01, .01, .04, .03})};
+  const auto c = compare(parts, quick());
+  EXPECT_EQ(c.patients, 4);
+  EXPECT_NEAR(c.mean_difference, .025, 1e-14);
+  EXPECT_NEAR(c.degrees_of_freedom, 3, 1e-12);
+  EXPECT_NEAR(c.standard_error, std::sqrt(5.0 / 3) / 100 / 2, 1e-14);
+  EXPECT_EQ(c.p, 2.0 / 16);
+}
+
+// 12 % of 24 and 6 % of 48: 1 - .05^(1/n).
+TEST(Compare, FailuresNotExcluded) {
+  EXPECT_NEAR(failures_not_excluded(24), 0.117, 0.0005);
+  EXPECT_NEAR(failures_not_excluded(48), 0.0605, 0.0005);
 }
 
 // A raw p of equivalence under the level says nothing; the adjusted one does.

@@ -104,14 +104,33 @@ TEST(Render, SaysWhichMeanIsWhich) {
               HasSubstr("rankings go by the mean over organs instead"));
 }
 
+// A mark for most patients without the mean, and one where the printed mean and the test point to different
+// methods.
+TEST(Render, MarksAVerdictThatThePrintedMeanDoesNotShare) {
+  json report = synthetic_report();
+  json& table = report["tables"][0];
+  for (json& test : table["tests"]["results"]) {
+    if (test["cell"] != "ct_ct" || test["entry"] != "single") continue;
+    test["verdict"] = "worse in most patients, not in the mean";
+    test["contradicted_by"] = {"pooled mean"};
+  }
+  EXPECT_THAT(render_markdown(report), testing::ContainsRegex("Single \\| 1 \\| [0-9.]+ ± [0-9.]+‡§ "));
+  EXPECT_THAT(render_text_table(table), testing::ContainsRegex("Single +[0-9.]+ ± [0-9.]+‡§"));
+  EXPECT_THAT(render_latex_table(report, table), HasSubstr("^{\\ddagger\\S}"));
+  EXPECT_THAT(render_csv_values(report, table), HasSubstr("‡§"));
+  EXPECT_THAT(render_csv_values(report, table), HasSubstr(",pooled_mean,"));
+}
+
 TEST(Render, AMissingIntervalIsNoNumber) {
   json report = synthetic_report();
   json& table = report["tables"][0];
   for (json& value : table["values"]) {
-    for (const char* key : {"bca95", "bca95_over_organs", "t95", "sd"}) value[key] = nullptr;
+    for (const char* key :
+         {"ci95", "ci95_over_organs", "bca95", "bca95_over_organs", "t95", "t95_over_organs", "sd"})
+      value[key] = nullptr;
   }
   for (json& test : table["tests"]["results"]) {
-    for (const char* key : {"bca95", "t95", "hodges_lehmann_interval", "hodges_lehmann_confidence"})
+    for (const char* key : {"ci95", "bca95", "t95", "hodges_lehmann_interval", "hodges_lehmann_confidence"})
       test[key] = nullptr;
   }
   EXPECT_THAT(render_markdown(report), HasSubstr("(–)"));
@@ -146,7 +165,7 @@ TEST(Render, CsvKeepsEveryDigitAndQuotesWhatItMust) {
   const fs::path path = folder.path() / "t.csv";
   write_file_atomically(path, render_csv_values(report, table));
   io::CSVReader<4, io::trim_chars<' '>, io::double_quote_escape<',', '"'>> csv(path.string());
-  csv.read_header(io::ignore_extra_column, "cell", "entry", "label", "mean");
+  csv.read_header(io::ignore_extra_column, "cell", "entry", "label", "pooled_mean");
   std::string cell, entry, label, mean;
   std::size_t rows = 0;
   while (csv.read_row(cell, entry, label, mean)) {
