@@ -20,6 +20,11 @@ struct PlannedMethod {
   nlohmann::json options = nlohmann::json::object();
 };
 
+/// A table as it was declared when a run was planned. Decides no result.
+struct Declaration {
+  std::string table, sha256;
+};
+
 /// Everything that decides a run's result: run.json.
 struct RunRecord {
   std::string id;
@@ -39,6 +44,8 @@ struct RunRecord {
   Supervision supervision = Supervision::partial;  // traits of the method as its registry entry declares them
   bool of_paper = true;
   std::string remark;
+  std::int64_t rules = 1;             // that its scores are made under: reports/rules.h
+  std::vector<Declaration> declared;  // before it had scores, in order
 
   /// "ablation_a/seed-0": the column `run` of scores.csv.
   [[nodiscard]] std::string name() const;
