@@ -4,11 +4,15 @@
 
 #include <cstdint>
 #include <filesystem>
+#include <string>
 #include <vector>
 
-#include "experiments/plan.h"
-
 namespace totum {
+
+/// A table as it was declared when a run was planned. Decides no result.
+struct Declaration {
+  std::string table, sha256;
+};
 
 struct RunCount {
   std::int64_t done = 0, all = 0;

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "data/prepare.h"
+#include "experiments/declarations.h"
 #include "experiments/preset.h"
 
 namespace totum {
@@ -18,11 +19,6 @@ struct PlannedMethod {
   std::string method;  // name in the registry
   std::string label;
   nlohmann::json options = nlohmann::json::object();
-};
-
-/// A table as it was declared when a run was planned. Decides no result.
-struct Declaration {
-  std::string table, sha256;
 };
 
 /// Everything that decides a run's result: run.json.
