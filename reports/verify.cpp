@@ -217,12 +217,13 @@ bool check_numbers(Chain& chain, const json& report, const json& again) {
   const auto equal = [&](const std::string& name, const json& stored, const json& computed) {
     return chain.add(under_rules(equality_link("report.json: " + name, stored, computed), report, false));
   };
+  // First which runs there are: without one of them every number below is another.
+  if (!equal("provenance", report.at("provenance"), again.at("provenance"))) return false;
   for (std::size_t t = 0; t < report.at("tables").size(); ++t) {
     const json& table = report.at("tables")[t];
     if (!equal(table.at("name").get<std::string>(), table, again.at("tables")[t])) return false;
   }
-  for (const char* part :
-       {"title", "size", "caveats", "training", "failures", "warnings", "ledger", "provenance"}) {
+  for (const char* part : {"title", "size", "caveats", "training", "failures", "warnings", "ledger"}) {
     if (!equal(part, report.at(part), again.at(part))) return false;
   }
   return equal("cases of the overlays", without_pictures(report.at("overlays")),

@@ -222,8 +222,9 @@ TEST_F(VerifyTest, NamesARunThatCameOrWent) {
   SyntheticRun second;
   second.seed = 1;
   write_synthetic_run(runs(), second);
-  const VerifiedLink link = last_link();
-  EXPECT_EQ(link.state, LinkState::broken);
+  expect_broken(last_link(), "report.json: provenance");
+  EXPECT_THAT(last_link().detail, HasSubstr("seed-1 of single is missing in the report"));
+  fs::remove_all(runs() / "single/seed-1");
   change_report([](json& report) {
     json& values = report["tables"][0]["values"];
     values.erase(values.begin());
