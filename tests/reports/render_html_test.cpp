@@ -38,6 +38,7 @@ class RenderHtmlTest : public testing::Test {
     made["times"]["created_at"] = "2026-01-01T00:00:00Z";
     for (json& table : made["tables"]) table["entries"][0]["label"] = kAttack;
     made["failures"][0]["reason"] = kAttack;
+    made["tables"][0]["patients"][0]["values"][0]["case"] = kAttack;
     draw_one_overlay(made["overlays"]);
     made["title"] = "a title with <b> & \"quotes\"";
     return made;
@@ -98,6 +99,22 @@ TEST_F(RenderHtmlTest, TextFromDataNeverBecomesMarkup) {
   EXPECT_THAT(page, Not(HasSubstr("<img src=x")));
   EXPECT_THAT(page, HasSubstr("a title with &lt;b&gt; &amp; &quot;quotes&quot;"));
   EXPECT_EQ(occurrences(page, "</script>"), 4U);  // the data, the metrics, the library, the page's own script
+}
+
+TEST_F(RenderHtmlTest, ANameThatIsAScriptIsEscapedInEveryFormat) {
+  json made = report();
+  made["title"] = kAttack;
+  made["tables"][0]["title"] = kAttack;
+  made["tables"][0]["notes"].push_back(kAttack);
+  for (const auto& [name, text] : rendered_files(made)) {
+    if (name.ends_with(".md")) {
+      EXPECT_EQ(occurrences(text, "<script"), occurrences(text, "\\<script")) << name;
+    } else if (name.ends_with(".html")) {
+      EXPECT_EQ(occurrences(text, "</script>"), 4U) << name;
+    } else if (!name.ends_with(".csv")) {
+      EXPECT_THAT(text, Not(HasSubstr("<script"))) << name;
+    }
+  }
 }
 
 TEST_F(RenderHtmlTest, SaysItsSizeAtTopAndBottomEvenWithoutScripts) {
