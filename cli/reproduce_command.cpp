@@ -15,9 +15,11 @@
 #include "core/progress.h"
 #include "experiments/devices.h"
 #include "experiments/reproduce.h"
+#include "reports/declaration.h"
 #include "reports/overlays.h"
 #include "reports/render.h"
 #include "reports/report.h"
+#include "reports/rules.h"
 
 namespace totum {
 
@@ -134,6 +136,16 @@ int report(const ReproduceResult& result, const std::vector<TableSpec>& tables, 
   return failed > 0 ? 1 : 0;
 }
 
+// The tables as a report of these runs will have them: "dice" is the preset's Dice.
+std::vector<Declaration> declared(std::vector<TableSpec> tables, const std::string& dice) {
+  std::vector<Declaration> list;
+  for (TableSpec& table : tables) {
+    if (table.metric == "dice") table.metric = dice;
+    list.push_back({table.name, declaration_sha256(table)});
+  }
+  return list;
+}
+
 // What --plan prints; status 1 if something is missing.
 int print_plan(const PlanOverview& plan) {
   fmt::print("dataset {}{}\ncases of the split {}, missing {}\npatches of each run {}\n", plan.data.string(),
@@ -180,6 +192,8 @@ void add_reproduce_command(CLI::App& app, int& exit_status) {
     request.methods = planned_methods(all_tables, a->methods);
     const auto tables = restricted(all_tables, request.methods);
     check_tables(tables, request.preset.evaluation);
+    request.declared = declared(tables, request.preset.evaluation.dice);
+    request.rules = current_rules();
     request.out = a->out;
     request.data = a->data;
     request.allow_missing = a->allow_missing;

@@ -1,5 +1,6 @@
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <filesystem>
 #include <memory>
 #include <nlohmann/json.hpp>
@@ -70,6 +71,16 @@ void add_verify_command(CLI::App& app, int& exit_status) {
     const fs::path runs = arguments->runs.empty() ? default_runs(report) : fs::path(arguments->runs);
     const auto links = verify_report({report, runs, arguments->data}, published_numbers());
     print(links, arguments->json);
+    const auto earlier = std::count_if(links.begin(), links.end(), [](const VerifiedLink& link) {
+      return link.state == LinkState::changed_rule;
+    });
+    if (earlier > 0) {
+      fmt::print(
+          stderr,
+          "totum: {} link(s) can't be computed again, since rules changed after the report was made (see "
+          "\"rule\" above); every hash is checked. `totum report` makes a new report of the same runs.\n",
+          earlier);
+    }
     if (links.empty() || links.back().state == LinkState::broken) {
       if (!links.empty())
         fmt::print(stderr, "totum: the chain breaks at {}: {}\n", links.back().name, links.back().detail);

@@ -181,6 +181,13 @@ LabelValues read_label_values(const fs::path& path) {
   });
 }
 
+Geometry as_stored(Geometry geometry) {
+  for (auto& row : geometry.affine) {
+    for (double& value : row) value = static_cast<double>(static_cast<float>(value));
+  }
+  return geometry;
+}
+
 void write_label_map(const fs::path& path, const LabelMap& labels) {
   constexpr std::int16_t kUint8 = 2;
   write_volume(path, labels, kUint8);

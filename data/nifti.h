@@ -61,6 +61,10 @@ LabelValues read_label_values(const std::filesystem::path& path);
 ImageVolume decode_image(std::string_view file, const std::filesystem::path& path);
 LabelMap decode_label(std::string_view file, const std::filesystem::path& path);
 
+/// The geometry that reading gives back after writing: a header holds its affine as float32. What is scored
+/// or compared from memory must use it, so that the files give the same numbers.
+Geometry as_stored(Geometry geometry);
+
 /// Writes uint8 .nii.gz with the volume's own affine in sform and qform (an affine that no qform can hold
 /// goes into the sform alone), by atomic rename; equal volumes give equal bytes.
 void write_label_map(const std::filesystem::path& path, const LabelMap& labels);

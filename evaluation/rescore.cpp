@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <array>
 #include <set>
 #include <tuple>
 
@@ -57,6 +58,20 @@ std::string name_of(const Key& key) {
 }
 
 std::string text(const Score& s) { return s.value ? fmt::format("{}", *s.value) : "not scored"; }
+
+// Values that depend on the grid's spacing, and not on voxels alone.
+bool is_of_geometry(const Key& key) {
+  constexpr std::array<std::string_view, 4> kMetrics{"volume_error_ml", "nsd", "hd95", "assd"};
+  return std::find(kMetrics.begin(), kMetrics.end(), std::get<2>(key)) != kMetrics.end();
+}
+
+ScoresByKey only(const ScoresByKey& scores, bool of_geometry) {
+  ScoresByKey some;
+  for (const auto& [key, score] : scores) {
+    if (is_of_geometry(key) == of_geometry) some.emplace(key, score);
+  }
+  return some;
+}
 
 // The first row that differs between the stored scores and those taken again; empty if there is none.
 std::string first_difference(const ScoresByKey& stored, const ScoresByKey& again) {
@@ -136,12 +151,12 @@ Rescoring Rescorer::rescore(const fs::path& run, const std::string& grid) {
   ScoresByKey again;
   for (const SplitCase& c : cases_to_score(plan, dataset_, stored, result.difference)) {
     const fs::path path = prediction_of(run, grid, c.case_id);
-    if (!fs::exists(path)) return {result.cases, 0, path.string() + ": the label map is missing"};
+    if (!fs::exists(path)) return {result.cases, 0, path.string() + ": the label map is missing", false};
     const Reference reference = reference_of(c, plan.split, plan.preprocess, grid);
     const LabelMap prediction = read_label(path);
     if (std::string fault = grid_fault(prediction.geometry, reference.geometry, "its reference");
         !fault.empty())
-      return {result.cases, 0, fmt::format("{}: {}", path.string(), fault)};
+      return {result.cases, 0, fmt::format("{}: {}", path.string(), fault), false};
     for (const Score& s : score_case({"", c.case_id, plan.split.task_of(c).modality, grid}, prediction.voxels,
                                      reference.voxels, prediction.geometry, plan.split, {plan.metrics})) {
       again.emplace(key_of(s), s);
@@ -149,7 +164,11 @@ Rescoring Rescorer::rescore(const fs::path& run, const std::string& grid) {
     ++result.cases;
   }
   result.values = static_cast<std::int64_t>(again.size());
-  if (result.difference.empty()) result.difference = first_difference(stored, again);
+  if (!result.difference.empty()) return result;
+  result.difference = first_difference(only(stored, false), only(again, false));
+  if (!result.difference.empty()) return result;
+  result.difference = first_difference(only(stored, true), only(again, true));
+  result.of_geometry = !result.difference.empty();
   return result;
 }
 

@@ -15,9 +15,10 @@ namespace totum {
 
 /// What taking a run's scores again on one grid has shown.
 struct Rescoring {
-  std::int64_t cases = 0;   // scored again
-  std::int64_t values = 0;  // compared
-  std::string difference;   // the first one in words; empty if there is none
+  std::int64_t cases = 0;    // scored again
+  std::int64_t values = 0;   // compared
+  std::string difference;    // the first one in words; empty if there is none
+  bool of_geometry = false;  // it is a value in mm or ml (or NSD), and all values that count voxels are equal
 };
 
 /// Does a dataset hold what a run was made from?

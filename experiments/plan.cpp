@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
+#include <algorithm>
 #include <set>
 #include <utility>
 
@@ -71,6 +72,35 @@ void read_traits(JsonReader json, RunRecord& record) {
   record.supervision = supervision == "full" ? Supervision::full : Supervision::partial;
 }
 
+nlohmann::json declared_to_json(const std::vector<Declaration>& declared) {
+  nlohmann::json list = nlohmann::json::array();
+  for (const Declaration& d : declared) list.push_back({{"table", d.table}, {"sha256", d.sha256}});
+  return list;
+}
+
+std::vector<Declaration> read_declared(JsonReader& json) {
+  std::vector<Declaration> declared;
+  for (JsonReader& reader : json.objects("declared")) {
+    Declaration d;
+    reader.required("table", d.table);
+    reader.required("sha256", d.sha256);
+    reader.no_more_keys();
+    declared.push_back(std::move(d));
+  }
+  return declared;
+}
+
+// A run that has no scores yet keeps what it was planned under, and new declarations follow.
+std::vector<Declaration> joined(std::vector<Declaration> declared, const std::vector<Declaration>& more) {
+  for (const Declaration& d : more) {
+    const bool known = std::any_of(declared.begin(), declared.end(), [&](const Declaration& other) {
+      return other.table == d.table && other.sha256 == d.sha256;
+    });
+    if (!known) declared.push_back(d);
+  }
+  return declared;
+}
+
 Task read_task(JsonReader json) {
   Task task;
   std::string modality;
@@ -107,7 +137,7 @@ std::vector<std::string> differences(const RunRecord& old, const RunRecord& fres
     for (const auto& change : nlohmann::json::diff(before, after)) {
       const auto path = change["path"].get<std::string>();
       if (path.starts_with("/hashes") || path.starts_with("/notes") || path.starts_with("/obstacles") ||
-          path.starts_with("/versions"))
+          path.starts_with("/versions") || path.starts_with("/rules") || path.starts_with("/declared"))
         continue;
       const nlohmann::json::json_pointer place(path);
       found.push_back(fmt::format("{} was {}, is {}", path,
@@ -121,7 +151,7 @@ std::vector<std::string> differences(const RunRecord& old, const RunRecord& fres
   return found;
 }
 
-bool keeps_record(const RunFolder& folder, const RunRecord& fresh, std::vector<std::string>& faults) {
+bool keeps_record(const RunFolder& folder, RunRecord& fresh, std::vector<std::string>& faults) {
   if (!fs::exists(folder.run_json())) return false;
   const RunRecord old = read_run_record(folder);
   const auto found = differences(old, fresh);
@@ -135,6 +165,7 @@ bool keeps_record(const RunFolder& folder, const RunRecord& fresh, std::vector<s
     log_warning(fmt::format("{}: begun by another build of the program; it is continued by this one",
                             folder.path.string()));
   }
+  fresh.declared = joined(old.declared, fresh.declared);
   return to_json(old) == to_json(fresh);
 }
 
@@ -161,6 +192,8 @@ nlohmann::json to_json(const RunRecord& r) {
         {"data", r.data_sha256},
         {"binary", r.binary_sha256}}},
       {"versions", {{"totum", r.totum_version}, {"libtorch", r.libtorch_version}, {"itk", r.itk_version}}},
+      {"rules", r.rules},
+      {"declared", declared_to_json(r.declared)},
       {"device", r.device},
       {"threads", r.preset.threads},
       {"split", {{"name", r.split_name}, {"tasks", tasks_to_json(r.tasks)}}},
@@ -182,6 +215,8 @@ RunRecord run_record_from_json(const nlohmann::json& json, const std::string& fi
   reader.required("seed", r.seed);
   reader.required("device", r.device);
   reader.required("notes", r.notes);
+  reader.optional("rules", r.rules);  // a run planned before rules had numbers has the first
+  r.declared = read_declared(reader);
   std::string dataset;
   reader.required("dataset", dataset, one_of({"phantom", "amos"}));
   r.phantom_data = dataset == "phantom";
@@ -270,8 +305,9 @@ std::vector<PlannedRun> plan_runs(const Preset& preset, const std::vector<Planne
 
 void write_plan(const std::vector<PlannedRun>& runs, const RunInputs& inputs) {
   std::vector<std::string> faults;
+  std::vector<PlannedRun> planned = runs;
   std::vector<const PlannedRun*> fresh;
-  for (const PlannedRun& run : runs) {
+  for (PlannedRun& run : planned) {
     if (!keeps_record({run.folder}, run.record, faults)) fresh.push_back(&run);
   }
   if (!faults.empty()) {

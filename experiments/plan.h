@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "data/prepare.h"
+#include "experiments/declarations.h"
 #include "experiments/preset.h"
 
 namespace totum {
@@ -39,6 +40,8 @@ struct RunRecord {
   Supervision supervision = Supervision::partial;  // traits of the method as its registry entry declares them
   bool of_paper = true;
   std::string remark;
+  std::int64_t rules = 1;             // that its scores are made under: reports/rules.h
+  std::vector<Declaration> declared;  // before it had scores, in order
 
   /// "ablation_a/seed-0": the column `run` of scores.csv.
   [[nodiscard]] std::string name() const;

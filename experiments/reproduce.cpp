@@ -9,6 +9,7 @@
 #include "core/files.h"
 #include "core/log.h"
 #include "data/phantom/phantom.h"
+#include "experiments/declarations.h"
 #include "experiments/environment.h"
 #include "experiments/resources.h"
 
@@ -123,6 +124,13 @@ void check(const ReproduceRequest& request) {
   (void)plan_runs(preset, request.methods, nothing_prepared, request.device, {}, request.out / "runs");
 }
 
+RunCount counted(const std::vector<PlannedRun>& plan) {
+  const auto done = std::count_if(plan.begin(), plan.end(), [](const PlannedRun& run) {
+    return state_of(RunFolder{run.folder}) == RunState::done;
+  });
+  return {done, static_cast<std::int64_t>(plan.size())};
+}
+
 std::string why_unfinished(const RunFolder& folder) {
   try {
     const FileLock lock(folder.lock());
@@ -170,9 +178,14 @@ ReproduceResult reproduce(const ReproduceRequest& request, Progress& progress) {
       FileLock::wait(request.out / "lock");  // of two calls the second finds the first one's work
   const OpenedData opened = open_data(request, progress);
   const fs::path runs = request.out / "runs";
-  const auto plan =
+  auto plan =
       plan_runs(request.preset, request.methods, opened.prepared, request.device, opened.described, runs);
+  for (PlannedRun& run : plan) {
+    run.record.declared = request.declared;
+    run.record.rules = request.rules;
+  }
   write_plan(plan, opened.inputs);
+  keep_declarations(runs / request.preset.name, request.declared, counted(plan));
   std::vector<RunFolder> folders;
   for (const PlannedRun& run : plan) folders.push_back({run.folder});
   execute(folders, request, progress);

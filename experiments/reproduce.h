@@ -15,6 +15,8 @@ namespace totum {
 struct ReproduceRequest {
   Preset preset;
   std::vector<PlannedMethod> methods;
+  std::vector<Declaration> declared;  // the tables, as they stand now
+  std::int64_t rules = 1;             // that scores are made under: reports/rules.h
   std::filesystem::path out = "results";
   std::filesystem::path data;  // empty: a phantom, made under `out`
   bool allow_missing = false;

@@ -33,6 +33,9 @@ std::string render_csv_hyper_parameters(const nlohmann::json& report);  // (entr
 /// The shown cells of a table on a terminal, percents.
 std::string render_text_table(const nlohmann::json& table);
 
+/// All files of a report but report.json itself, by path. `files` of the report counts for nothing.
+std::map<std::string, std::string> rendered_files(nlohmann::json report);
+
 /// Writes report.json, report.html, report.md, report.tex, tables/<name>.tex, the CSV files (the ledger's
 /// two only if there is one) and figures/ into `folder`. All files are written into a temporary folder there
 /// first, then renamed one by one, report.json last. It holds the SHA-256 of the others under "files", so

@@ -1,5 +1,7 @@
 #include <map>
 
+#include "core/base64.h"
+#include "core/sha256.h"
 #include "evaluation/metric.h"
 #include "reports/html_resources.h"
 #include "reports/render.h"
@@ -25,6 +27,9 @@ std::string escaped(const std::string& text) {
         break;
       case '"':
         out += "&quot;";
+        break;
+      case '\'':
+        out += "&#39;";
         break;
       default:
         out += c;
@@ -72,6 +77,21 @@ std::string filled(std::string_view page, const std::map<std::string_view, std::
   return out;
 }
 
+// What a browser must find in a script before it runs it (Content Security Policy, level 2).
+std::string script_hash(std::string_view script) {
+  const std::string digits = sha256(script);
+  std::string bytes;
+  for (std::size_t at = 0; at < digits.size(); at += 2)
+    bytes += static_cast<char>(std::stoi(digits.substr(at, 2), nullptr, 16));
+  return "'sha256-" + base64(bytes) + "'";
+}
+
+// Of the page's two scripts, which are the same in every report.
+const std::string& script_hashes() {
+  static const std::string hashes = script_hash(html::plotly()) + " " + script_hash(html::js());
+  return hashes;
+}
+
 }  // namespace
 
 std::string render_html(const json& report) {
@@ -83,6 +103,7 @@ std::string render_html(const json& report) {
                                {"SIZE", size},
                                {"REPORT", data},
                                {"METRICS", metric_data},
+                               {"HASHES", script_hashes()},
                                {"CSS", html::css()},
                                {"JS", html::js()},
                                {"PLOTLY", html::plotly()}});

@@ -202,6 +202,8 @@ std::string table_section(const json& report, const json& table) {
       table.at("grid").get<std::string>(),
       plain(label_of(table, "entries", table.at("tests").at("reference"))), best_is(table),
       tested_mean(table));
+  if (table.contains("declaration"))
+    text += "Declaration: " + plain(table.at("declaration").at("sentence")) + ".\n\n";
   text += value_table(table) + "\n";
   for (const std::string& note : footnotes(table)) text += "- † " + plain(note) + "\n";
   text +=

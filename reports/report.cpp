@@ -7,9 +7,11 @@
 #include <map>
 #include <set>
 
+#include "core/sha256.h"
 #include "core/version.h"
 #include "reports/ledger.h"
 #include "reports/overlays.h"
+#include "reports/rules.h"
 #include "reports/table_results.h"
 
 namespace totum {
@@ -66,10 +68,16 @@ json provenance(const ReportInput& input) {
 json times(const ReportInput& input) {
   json runs = json::array();
   for (const ReportRun& run : input.runs) {
-    if (!run.done.is_null())
-      runs.push_back({{"folder", run.folder}, {"timing", run.done.value("timing", json::object())}});
+    if (run.done.is_null()) continue;
+    runs.push_back({{"folder", run.folder}, {"timing", run.done.value("timing", json::object())}});
+    if (!run.log_sha256.empty()) runs.back()["log_sha256"] = run.log_sha256;
   }
-  return {{"runs", runs}};
+  json out{{"runs", runs}};
+  if (!input.declarations.empty()) {
+    out["declarations"] = {{"lines", std::count(input.declarations.begin(), input.declarations.end(), '\n')},
+                           {"sha256", sha256(std::string_view(input.declarations))}};
+  }
+  return out;
 }
 
 // "the runs differ in device: "cpu" (a/seed-0), "cuda" (b/seed-0)"; empty if they do not.
@@ -198,6 +206,7 @@ json make_report(const ReportInput& input, const PublishedNumbers& published, co
   for (const TableSpec& table : input.tables)
     tables.push_back(table_results(table, input, published, options));
   return {{"format", kFormat},
+          {"rules", current_rules()},
           {"title", "totum report"},
           {"size", size_sentence(input)},
           {"caveats", caveats(input)},

@@ -134,6 +134,7 @@ ReportRun read_run(const std::string& id, std::int64_t seed, const fs::path& fol
   }
   try {
     run.training = training_curves(folder / "log.jsonl");
+    if (!run.training.is_null()) run.log_sha256 = sha256_of_file(folder / "log.jsonl");
     read_results(run, folder);
   } catch (const Error& error) {
     run.scores.reset();
@@ -222,7 +223,8 @@ ReportInput read_runs(const fs::path& runs, const std::vector<TableSpec>& tables
   if (!fs::is_directory(runs)) {
     throw DataError(fmt::format("{}: there is no such folder; name OUT/runs/PRESET", runs.string()), true);
   }
-  ReportInput input{tables, {}, false};
+  ReportInput input{tables, {}, false, {}};
+  if (fs::exists(runs / "declarations.jsonl")) input.declarations = read_file(runs / "declarations.jsonl");
   std::set<std::string> ids;
   for (const TableSpec& table : tables) {
     for (const TableEntry& entry : table.entries) {

@@ -25,6 +25,7 @@ struct ReportRun {
   nlohmann::json training;  // curves of log.jsonl, see docs/report-schema.json; null if there is no log
   std::string failure;      // why there are no scores
   std::string scores_sha256, record_sha256;
+  std::string log_sha256;   // of log.jsonl, which holds times; empty if there is none
   std::string done_sha256;  // of done.json without its timing, so that the same results give the same report
 };
 
@@ -32,6 +33,8 @@ struct ReportInput {
   std::vector<TableSpec> tables;
   std::vector<ReportRun> runs;
   bool intersect = false;  // compare on common cases where the cases differ
+  std::string declarations =
+      {};  // RUNS/declarations.jsonl as it stands, see docs/statistics.md; may be empty
 };
 
 /// All runs of the tables' entries under RUNS/<id>/seed-<n>. A run that failed, is unfinished, damaged or

@@ -6,6 +6,7 @@
 #include <algorithm>
 
 #include "evaluation/metric.h"
+#include "reports/declaration.h"
 #include "reports/standing.h"
 #include "reports/table_context.h"
 #include "reports/table_rankings.h"
@@ -153,6 +154,7 @@ json table_results(const TableSpec& table, const ReportInput& input, const Publi
   const json tests = table_tests(context);
   add_standings(values, context, tests);
   return {{"declared", to_json(table)},
+          {"declaration", table_declaration(table, input)},
           {"name", table.name},
           {"title", table.title},
           {"metric", table.metric},

@@ -3,6 +3,8 @@
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
+#include <algorithm>
+#include <map>
 #include <optional>
 #include <set>
 
@@ -11,9 +13,12 @@
 #include "core/json_reader.h"
 #include "core/sha256.h"
 #include "evaluation/rescore.h"
+#include "reports/json_difference.h"
 #include "reports/overlays.h"
 #include "reports/record_hash.h"
+#include "reports/render.h"
 #include "reports/report.h"
+#include "reports/rules.h"
 
 namespace totum {
 
@@ -30,6 +35,17 @@ VerifiedLink compared(const std::string& name, const std::string& found, const s
 VerifiedLink hash_link(const std::string& name, const fs::path& path, const std::string& expected) {
   if (!fs::exists(path)) return {name, LinkState::broken, "the file is missing"};
   return compared(name, sha256_of_file(path), expected);
+}
+
+// A link that does not hold, in a document that was made under earlier rules, by which it can't be made
+// again.
+VerifiedLink under_rules(VerifiedLink link, const json& document, bool only_of_scores) {
+  const std::string changes = changed_since(rules_of(document), only_of_scores);
+  if (link.state != LinkState::broken || changes.empty()) return link;
+  link.state = LinkState::changed_rule;
+  link.detail = fmt::format("made under the rules up to {}; changed since: {}. Now: {}", rules_of(document),
+                            changes, link.detail);
+  return link;
 }
 
 class Chain {
@@ -89,10 +105,14 @@ VerifiedLink data_link(const std::string& name, const fs::path& folder, const js
                       fmt::join(check.missing, ", "))};
 }
 
+// A run of earlier rules may differ in what they measured otherwise, not in how many voxels agree.
 VerifiedLink score_link(const std::string& name, const fs::path& folder, const std::string& grid,
-                        Rescorer& rescorer) {
+                        const json& record, Rescorer& rescorer) {
   const Rescoring result = rescorer.rescore(folder, grid);
-  if (!result.difference.empty()) return {name, LinkState::broken, result.difference};
+  if (!result.difference.empty()) {
+    const VerifiedLink link{name, LinkState::broken, result.difference};
+    return result.of_geometry ? under_rules(link, record, /*only_of_scores=*/true) : link;
+  }
   if (result.values == 0) return {name, LinkState::broken, "there is nothing to score again"};
   return {name, LinkState::holds,
           fmt::format("{} values of {} cases are equal when scored again", result.values, result.cases)};
@@ -119,7 +139,8 @@ bool check_data(Chain& chain, const std::string& name, const fs::path& folder, R
   };
   if (!link(data, [&] { return data_link(data, folder, record, *rescorer); })) return false;
   for (const std::string& grid : scored_grids(record)) {
-    if (!link(scores(grid), [&] { return score_link(scores(grid), folder, grid, *rescorer); })) return false;
+    const auto made = [&] { return score_link(scores(grid), folder, grid, record, *rescorer); };
+    if (!link(scores(grid), made)) return false;
   }
   return true;
 }
@@ -138,33 +159,10 @@ bool check_scores(Chain& chain, const json& run, const fs::path& base) {
   return chain.add(hash_link(file, base / file, run.at("scores_sha256")));
 }
 
-std::string value_text(const json& document, const json::json_pointer& place) {
-  return document.contains(place) ? document.at(place).dump() : "absent";
-}
-
-// "table1, cell ct_ct of single" from /0/values/3/mean; the path itself where there is no such name.
-std::string place_name(const json& tables, const json::json_pointer& place) {
-  const std::string text = place.to_string();
-  json::json_pointer at = place;
-  while (!at.empty()) {
-    if (tables.contains(at) && tables.at(at).is_object() && tables.at(at).contains("cell") &&
-        tables.at(at).contains("entry")) {
-      const json& found = tables.at(at);
-      return fmt::format("cell {} of {}{}", found.at("cell").get<std::string>(),
-                         found.at("entry").get<std::string>(), text.substr(at.to_string().size()));
-    }
-    at = at.parent_pointer();
-  }
-  return text;
-}
-
 VerifiedLink equality_link(const std::string& name, const json& stored, const json& computed) {
-  const json patch = json::diff(stored, computed);
-  if (patch.empty()) return {name, LinkState::holds, "equal when recomputed"};
-  const json::json_pointer place(patch.front().at("path").get<std::string>());
-  return {name, LinkState::broken,
-          fmt::format("{} is {} in the report, {} from the stored scores", place_name(stored, place),
-                      value_text(stored, place), value_text(computed, place))};
+  const std::string difference = first_difference(stored, computed);
+  if (difference.empty()) return {name, LinkState::holds, "equal when recomputed"};
+  return {name, LinkState::broken, difference};
 }
 
 json recomputed(const json& report, const VerifyRequest& request, const PublishedNumbers& published) {
@@ -192,21 +190,126 @@ json recomputed(const json& report, const VerifyRequest& request, const Publishe
   return json::parse(make_report(input, published, options).dump());  // as numbers look once written and read
 }
 
+// Logs hold times, so their hashes stand beside the times of the runs.
+bool check_logs(Chain& chain, const json& report, const fs::path& runs) {
+  for (const json& run : report.at("times").at("runs")) {
+    const std::string name = run.at("folder").get<std::string>() + "/log.jsonl";
+    if (!run.contains("log_sha256")) continue;
+    if (!chain.add(hash_link(name, runs / name, run.at("log_sha256")))) return false;
+  }
+  return true;
+}
+
+// The list of declarations only grows: its first lines are those that the report was made with.
+bool check_declarations(Chain& chain, const json& report, const fs::path& runs) {
+  const json& times = report.at("times");
+  if (!times.contains("declarations")) return true;
+  const std::string name = "declarations.jsonl";
+  if (!fs::exists(runs / name)) return chain.add({name, LinkState::broken, "the file is missing"});
+  const std::string text = read_file(runs / name);
+  std::size_t end = 0;
+  for (auto lines = times.at("declarations").at("lines").get<std::int64_t>(); lines > 0; --lines) {
+    end = text.find('\n', end);
+    if (end == std::string::npos) return chain.add({name, LinkState::broken, "lines of it are missing"});
+    ++end;
+  }
+  return chain.add(
+      compared(name, sha256(std::string_view(text).substr(0, end)), times.at("declarations").at("sha256")));
+}
+
 bool check_numbers(Chain& chain, const json& report, const json& again) {
+  const auto equal = [&](const std::string& name, const json& stored, const json& computed) {
+    return chain.add(under_rules(equality_link("report.json: " + name, stored, computed), report, false));
+  };
+  // First which runs there are: without one of them every number below is another.
+  if (!equal("provenance", report.at("provenance"), again.at("provenance"))) return false;
   for (std::size_t t = 0; t < report.at("tables").size(); ++t) {
     const json& table = report.at("tables")[t];
-    if (!chain.add(equality_link("report.json: " + table.at("name").get<std::string>(), table,
-                                 again.at("tables")[t]))) {
-      return false;
+    if (!equal(table.at("name").get<std::string>(), table, again.at("tables")[t])) return false;
+  }
+  for (const char* part : {"title", "size", "caveats", "training", "failures", "warnings", "ledger"}) {
+    if (!equal(part, report.at(part), again.at(part))) return false;
+  }
+  return equal("cases of the overlays", without_pictures(report.at("overlays")),
+               without_pictures(again.at("overlays")));
+}
+
+// The pictures of each overlay, drawn again from the label maps and the cached images.
+bool check_pictures(Chain& chain, const json& report, json again, const fs::path& runs) {
+  if (report.at("provenance").at("source") != "runs") return true;
+  add_overlay_pictures(again, runs);
+  const json& cases = report.at("overlays").at("cases");
+  for (std::size_t i = 0; i < cases.size(); ++i) {
+    const std::string name =
+        fmt::format("report.json: pictures of {}", cases[i].at("case").get<std::string>());
+    const json& drawn = again.at("overlays").at("cases").at(i);
+    if (!cases[i].contains("planes")) continue;
+    if (!drawn.contains("planes")) {
+      if (!chain.add({name, LinkState::unchecked, drawn.value("why", "they can't be drawn here")}))
+        return false;
+      continue;
+    }
+    const bool same = cases[i].at("planes") == drawn.at("planes");
+    VerifiedLink link{name, same ? LinkState::holds : LinkState::broken,
+                      same ? "equal when drawn again" : "are not what the label maps give"};
+    if (!chain.add(under_rules(std::move(link), report, false))) return false;
+  }
+  return true;
+}
+
+// Files in the report's own folders that the program did not write.
+std::vector<std::string> strangers(const fs::path& folder,
+                                   const std::map<std::string, std::string>& written) {
+  std::vector<std::string> names;
+  for (const char* own : {"tables", "figures"}) {
+    if (!fs::is_directory(folder / own)) continue;
+    for (const auto& item : fs::directory_iterator(folder / own)) {
+      const std::string name = std::string(own) + "/" + item.path().filename().string();
+      if (!written.contains(name)) names.push_back(name);
     }
   }
-  for (const char* part : {"size", "caveats", "failures", "warnings", "ledger", "provenance"}) {
-    if (!chain.add(equality_link(std::string("report.json: ") + part, report.at(part), again.at(part))))
+  std::sort(names.begin(), names.end());
+  return names;
+}
+
+// Which files there are: those that this program makes of the numbers, whatever report.json names.
+bool check_file_set(Chain& chain, const json& report, const std::map<std::string, std::string>& written,
+                    const fs::path& folder) {
+  const auto wrong = [&](const std::string& name, const std::string& what) {
+    return chain.add(under_rules({name, LinkState::broken, what}, report, false));
+  };
+  const json& named = report.at("files");
+  for (const auto& [name, text] : written) {
+    if (!named.contains(name) && !wrong(name, "a report has this file, and report.json does not name it"))
       return false;
   }
-  return chain.add(equality_link("report.json: cases of the overlays",
-                                 without_pictures(report.at("overlays")),
-                                 without_pictures(again.at("overlays"))));
+  for (const auto& [name, hash] : named.items()) {
+    if (!written.contains(name) && !wrong(name, "report.json names it, and no report has such a file"))
+      return false;
+  }
+  for (const std::string& name : strangers(folder, written)) {
+    if (named.contains(name)) continue;  // said above
+    if (!chain.add({name, LinkState::broken, "is no file of this report"})) return false;
+  }
+  return true;
+}
+
+// What the files say: the same as report.json, made again.
+bool check_files(Chain& chain, const json& report, const json& again, const fs::path& folder) {
+  json dated = again;
+  dated["times"] = report.at("times");
+  const bool current = changed_since(rules_of(report), false).empty();
+  const auto written = rendered_files(current ? report : dated);
+  if (!check_file_set(chain, report, written, folder)) return false;
+  if (!current) {
+    return chain.add(
+        under_rules({"files of the report", LinkState::broken, "not made again"}, report, false));
+  }
+  for (const auto& [name, text] : written) {
+    if (sha256(std::string_view(text)) != report.at("files").at(name))
+      return chain.add({name, LinkState::broken, "is not what report.json gives"});
+  }
+  return chain.add({"files of the report", LinkState::holds, "equal when made again from report.json"});
 }
 
 json read_report(const fs::path& path) {
@@ -232,7 +335,27 @@ void follow(Chain& chain, const json& report, const VerifyRequest& request,
                                : check_scores(chain, run, request.runs);
     if (!holds) return;
   }
-  check_numbers(chain, report, recomputed(report, request, published));
+  if (of_runs && !check_logs(chain, report, request.runs)) return;
+  const json again = recomputed(report, request, published);
+  if (!check_numbers(chain, report, again)) return;
+  if (!check_pictures(chain, report, again, request.runs)) return;
+  if (of_runs && !check_declarations(chain, report, request.runs)) return;
+  check_files(chain, report, again, request.report_json.parent_path());
+}
+
+// A report of earlier rules need not be one that can be made today.
+void follow_all(Chain& chain, const json& report, const VerifyRequest& request,
+                const PublishedNumbers& published) {
+  const auto failed = [&](const std::string& name, const std::string& what) {
+    chain.add(under_rules({name, LinkState::broken, what}, report, false));
+  };
+  try {
+    follow(chain, report, request, published);
+  } catch (const Error& error) {  // a file that can't be read any more is a broken link
+    failed("recomputing", error.what());
+  } catch (const json::exception& error) {
+    failed("report.json", fmt::format("is not what totum writes: {}", error.what()));
+  }
 }
 
 }  // namespace
@@ -245,6 +368,8 @@ std::string_view to_string(LinkState state) {
       return "BROKEN";
     case LinkState::unchecked:
       return "unchecked";
+    case LinkState::changed_rule:
+      return "rule";
   }
   return "";
 }
@@ -252,13 +377,7 @@ std::string_view to_string(LinkState state) {
 std::vector<VerifiedLink> verify_report(const VerifyRequest& request, const PublishedNumbers& published) {
   const json report = read_report(request.report_json);
   Chain chain;
-  try {
-    follow(chain, report, request, published);
-  } catch (const Error& error) {  // a file that can't be read any more is a broken link
-    chain.add({"recomputing", LinkState::broken, error.what()});
-  } catch (const json::exception& error) {
-    chain.add({"report.json", LinkState::broken, fmt::format("is not what totum writes: {}", error.what())});
-  }
+  follow_all(chain, report, request, published);
   return chain.take();
 }
 

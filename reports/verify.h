@@ -13,7 +13,8 @@ namespace totum {
 enum class LinkState : std::uint8_t {
   holds,
   broken,
-  unchecked,  // what it would be compared with is not here
+  unchecked,     // what it would be compared with is not here
+  changed_rule,  // made under an earlier rule, by which it can't be computed again
 };
 std::string_view to_string(LinkState state);
 
@@ -34,9 +35,13 @@ struct VerifyRequest {
 /// configuration's hash, the split, done.json, every file that done.json names (weights, predictions,
 /// scores), the hash of images, labels and preprocessing, and the scores of the stored label maps on each
 /// grid (these need `data`, and are listed as unchecked without it); at last every table, recomputed from the
-/// scores, and which cases the overlays show from which label maps (the pictures are not drawn again). Stops
-/// at the first link that does not hold; it is the last element then. Throws DataError if report.json is
-/// missing or no report.
+/// scores, title, caveats, training curves, the hashes of the logs, which cases the overlays show and their
+/// pictures (where the cached images are here), and every file of the report, made again from report.json.
+/// Which files a report has is what this program writes, not what report.json names. The times are not
+/// checked. Stops at the first link that does not hold; it is the last element then. What differs in a report
+/// or a run of earlier rules (reports/rules.h) is in the state changed_rule, with the numbers of the rules
+/// that changed since; its hashes are checked all the same. Throws DataError if report.json is missing or no
+/// report.
 std::vector<VerifiedLink> verify_report(const VerifyRequest& request, const PublishedNumbers& published);
 
 }  // namespace totum

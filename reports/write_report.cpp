@@ -20,7 +20,10 @@ using nlohmann::json;
 
 constexpr std::string_view kStagingPrefix = ".report-";
 
-std::map<std::string, std::string> rendered(const json& report) {
+}  // namespace
+
+std::map<std::string, std::string> rendered_files(json report) {
+  report.erase("files");
   std::map<std::string, std::string> files{{"report.html", render_html(report)},
                                            {"report.md", render_markdown(report)},
                                            {"report.tex", render_latex_document(report)}};
@@ -39,6 +42,8 @@ std::map<std::string, std::string> rendered(const json& report) {
   }
   return files;
 }
+
+namespace {
 
 // Staging folders of processes that are no more.
 void remove_stale_staging(const fs::path& folder) {
@@ -93,7 +98,7 @@ void move_into_place(const fs::path& from, const fs::path& to) {
 
 void write_report(const fs::path& folder, json report) {
   report["times"]["created_at"] = fmt::format("{:%Y-%m-%dT%H:%M:%SZ}", fmt::gmtime(std::time(nullptr)));
-  const auto files = rendered(report);
+  const auto files = rendered_files(report);
   report["files"] = json::object();
   for (const auto& [name, text] : files) report["files"][name] = sha256(std::string_view(text));
   remove_stale_staging(folder);

@@ -113,7 +113,7 @@
       const {traces, layout} = draw();
       place.style.height = (layout.height || 400) + 'px';
       Plotly.react(place, traces, layoutOf(layout), {
-        responsive: true, displaylogo: false,
+        responsive: true, displaylogo: false, showSendToCloud: false,  // a figure holds patients' values
         toImageButtonOptions: {format: 'svg', filename: name}
       }).then(() => { place.dataset.drawn = 'yes'; });
     };
@@ -141,6 +141,7 @@
   }
 
   function resultTable(part, table) {
+    if (table.declaration) part.append(element('p', 'Declaration: ' + table.declaration.sentence + '.', {class: 'note'}));
     const cells = table.cells.filter(cell => cell.shown);
     const missed = value => value.missed > 0 ? ` (${value.missed} missed)` : '';
     const rows = table.entries.map(entry => [{text: shownLabel(table, entry), value: entry.label}].concat(cells.map(cell => {
@@ -544,7 +545,7 @@
     const part = section('provenance', 'Provenance');
     const from = report.provenance;
     part.append(element('p', `totum ${from.totum}; made ${report.times.created_at}; ${report.resampling.resamples} bootstrap resamples with seed ` +
-      `${report.resampling.seed}. "totum verify" recomputes every table of report.json, from which this page is made, but not the training curves.`));
+      `${report.resampling.seed}. "totum verify" recomputes every table, caveat and training curve of report.json, from which this page is made, and compares the logs; not the times.`));
     const short = hash => hash ? {text: hash.slice(0, 12), title: hash} : '–';
     addTable(part, 'Runs; the first twelve digits of each SHA-256', ['Run', 'State', 'Device', 'Parameters', 'Patches', 'Scores', 'Weights', 'Configuration', 'Data', 'Split'],
       from.runs.map(r => [r.folder, r.state, r.device || '–', isNumber(r.parameters) ? r.parameters : null, isNumber(r.patches) ? r.patches : null,

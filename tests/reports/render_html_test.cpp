@@ -3,8 +3,10 @@
 
 #include <cstdlib>
 
+#include "core/base64.h"
 #include "core/files.h"
 #include "core/random.h"
+#include "core/sha256.h"
 #include "reports/overlay_planes.h"
 #include "reports/render.h"
 #include "reports/report.h"
@@ -36,6 +38,7 @@ class RenderHtmlTest : public testing::Test {
     made["times"]["created_at"] = "2026-01-01T00:00:00Z";
     for (json& table : made["tables"]) table["entries"][0]["label"] = kAttack;
     made["failures"][0]["reason"] = kAttack;
+    made["tables"][0]["patients"][0]["values"][0]["case"] = kAttack;
     draw_one_overlay(made["overlays"]);
     made["title"] = "a title with <b> & \"quotes\"";
     return made;
@@ -98,6 +101,22 @@ TEST_F(RenderHtmlTest, TextFromDataNeverBecomesMarkup) {
   EXPECT_EQ(occurrences(page, "</script>"), 4U);  // the data, the metrics, the library, the page's own script
 }
 
+TEST_F(RenderHtmlTest, ANameThatIsAScriptIsEscapedInEveryFormat) {
+  json made = report();
+  made["title"] = kAttack;
+  made["tables"][0]["title"] = kAttack;
+  made["tables"][0]["notes"].push_back(kAttack);
+  for (const auto& [name, text] : rendered_files(made)) {
+    if (name.ends_with(".md")) {
+      EXPECT_EQ(occurrences(text, "<script"), occurrences(text, "\\<script")) << name;
+    } else if (name.ends_with(".html")) {
+      EXPECT_EQ(occurrences(text, "</script>"), 4U) << name;
+    } else if (!name.ends_with(".csv")) {
+      EXPECT_THAT(text, Not(HasSubstr("<script"))) << name;
+    }
+  }
+}
+
 TEST_F(RenderHtmlTest, SaysItsSizeAtTopAndBottomEvenWithoutScripts) {
   const std::string page = render_html(report());
   EXPECT_EQ(occurrences(page, "<p class=\"size\""), 2U);
@@ -146,29 +165,56 @@ TEST_F(RenderHtmlTest, PatientsAreTheMeansThatTheirScoresGive) {
   EXPECT_NEAR(first["values"][1]["value"], 0.2 + (5 + 6 + 7 + 8 + 9 + 11 + 12 + 13) / 800.0, 1e-12);
 }
 
-// Draws the page in a browser. A probe before the other scripts notes their errors in the page's title, where
-// the dumped document shows them.
-TEST_F(RenderHtmlTest, ABrowserDrawsEveryFigureWithoutErrors) {
-  if (std::system("command -v chromium >/dev/null 2>&1") != 0)
-    GTEST_SKIP() << "chromium is not installed (Debian: chromium)";
-  std::string page = render_html(report());
-  const std::string probe =
-      "<script>addEventListener('error',e=>document.documentElement.dataset.fault=e.message);"
-      "addEventListener('securitypolicyviolation',e=>document.documentElement.dataset.fault=e."
-      "violatedDirective+' '+e.blockedURI);"
-      "const told=console.error;console.error=(...a)=>{document.documentElement.dataset.fault=a.join(' "
-      "');told(...a)};"
-      "</script>";
-  page.insert(page.find("<title>"), probe);
-  const fs::path file = folder_.path() / "report.html";
+// The page with a script of the test before its own ones, which the page's policy must name to let it run.
+std::string probed(std::string page, const std::string& script) {
+  const std::string digits = sha256(std::string_view(script));
+  std::string bytes;
+  for (std::size_t i = 0; i < digits.size(); i += 2)
+    bytes += static_cast<char>(std::stoi(digits.substr(i, 2), nullptr, 16));
+  page.insert(page.find("<title>"), "<script>" + script + "</script>");
+  const std::string place = "script-src ";
+  page.insert(page.find(place) + place.size(), "'sha256-" + base64(bytes) + "' ");
+  return page;
+}
+
+bool has_browser() { return std::system("command -v chromium >/dev/null 2>&1") == 0; }
+
+// The document as it stands after the page's scripts have run in a browser.
+std::string drawn_in_browser(const fs::path& folder, const std::string& page) {
+  const fs::path file = folder / "report.html";
   write_file_atomically(file, page);
-  const fs::path dump = folder_.path() / "dump.html";
+  const fs::path dump = folder / "dump.html";
   const std::string command =
       "timeout 60 chromium --headless --no-sandbox --disable-gpu --disable-dev-shm-usage --user-data-dir=" +
-      (folder_.path() / "profile").string() + " --virtual-time-budget=20000 --dump-dom file://" +
-      file.string() + " >" + dump.string() + " 2>/dev/null";
-  ASSERT_EQ(std::system(command.c_str()), 0);
-  const std::string drawn = read_file(dump);
+      (folder / "profile").string() + " --virtual-time-budget=20000 --dump-dom file://" + file.string() +
+      " >" + dump.string() + " 2>/dev/null";
+  EXPECT_EQ(std::system(command.c_str()), 0);
+  return read_file(dump);
+}
+
+// Notes every error, and every fault that the page's policy stops, where the dumped document shows it.
+const std::string kProbe =
+    "addEventListener('error',e=>document.documentElement.dataset.fault=e.message);"
+    "addEventListener('securitypolicyviolation',e=>document.documentElement.dataset.fault=e."
+    "violatedDirective+' '+e.blockedURI);"
+    "const told=console.error;console.error=(...a)=>{document.documentElement.dataset.fault=a.join(' "
+    "');told(...a)};";
+
+TEST_F(RenderHtmlTest, ThePolicyNamesItsScriptsAndLetsNothingOut) {
+  const std::string page = render_html(report());
+  const std::string policy = page.substr(page.find("Content-Security-Policy"), 400);
+  for (const char* part :
+       {"default-src 'none'", "script-src 'sha256-", "form-action 'none'", "base-uri 'none'"})
+    EXPECT_THAT(policy, HasSubstr(part));
+  EXPECT_THAT(policy, Not(HasSubstr("unsafe-eval")));
+  const std::string scripts =
+      policy.substr(policy.find("script-src"), policy.find("style-src") - policy.find("script-src"));
+  EXPECT_THAT(scripts, Not(HasSubstr("unsafe")));
+}
+
+TEST_F(RenderHtmlTest, ABrowserDrawsEveryFigureWithoutErrors) {
+  if (!has_browser()) GTEST_SKIP() << "chromium is not installed (Debian: chromium)";
+  const std::string drawn = drawn_in_browser(folder_.path(), probed(render_html(report()), kProbe));
   EXPECT_THAT(drawn, Not(HasSubstr("data-fault")));
   // Each of two tables: organs, patients, differences, critical difference, ranks, cost; but no ranks where a
   // single method has scores (table 2, since ablation_a failed). Then loss and validation.
@@ -181,6 +227,37 @@ TEST_F(RenderHtmlTest, ABrowserDrawsEveryFigureWithoutErrors) {
     EXPECT_THAT(drawn, HasSubstr(table));
   EXPECT_THAT(drawn, HasSubstr("&lt;/script&gt;&lt;script&gt;document.title="));  // the label, as text
   EXPECT_THAT(drawn, Not(HasSubstr("<img src=\"x\"")));
+}
+
+// Presses every control of the page: the buttons over each figure, those that sort, every choice and
+// every summary. What would leave the page is replaced by something that takes notes.
+TEST_F(RenderHtmlTest, NoControlOpensAWindowOrMakesARequest) {
+  if (!has_browser()) GTEST_SKIP() << "chromium is not installed (Debian: chromium)";
+  const std::string takes_notes =
+      "const root=document.documentElement;root.dataset.left='';"
+      "const note=what=>(...a)=>{root.dataset.left+=what+' '};"
+      "window.open=note('open');window.fetch=note('fetch');navigator.sendBeacon=note('beacon');"
+      "XMLHttpRequest.prototype.open=note('request');XMLHttpRequest.prototype.send=note('request');"
+      "HTMLFormElement.prototype.submit=note('form');HTMLFormElement.prototype.requestSubmit=note('form');"
+      "addEventListener('submit',note('form'),true);"
+      "window.WebSocket=note('socket');window.EventSource=note('events');"
+      "const press=()=>{const all=[...document.querySelectorAll('.modebar-btn,button,summary')];"
+      "const titles=new Set(all.map(e=>e.dataset.title||''));"
+      "all.forEach(e=>e.dispatchEvent(new MouseEvent('click',{bubbles:true,cancelable:true})));"
+      "document.querySelectorAll('select').forEach(s=>[...s.options].forEach((o,i)=>"
+      "{s.selectedIndex=i;s.dispatchEvent(new Event('change'))}));"
+      "root.dataset.offered=[...titles].join('|');"
+      "root.dataset.pressed=document.querySelectorAll('.modebar-btn').length};"
+      "setTimeout(press,9000);";
+  const std::string drawn =
+      drawn_in_browser(folder_.path(), probed(render_html(report()), kProbe + takes_notes));
+  EXPECT_THAT(drawn, HasSubstr("data-left=\"\""));
+  EXPECT_THAT(drawn, Not(HasSubstr("data-fault")));
+  EXPECT_THAT(drawn, Not(HasSubstr("data-pressed=\"0\"")));
+  EXPECT_THAT(drawn, HasSubstr("Download plot"));  // so the buttons were there
+  const auto offered = drawn.substr(drawn.find("data-offered="), 600);
+  for (const char* word : {"cloud", "Share", "Chart Studio", "Produced with"})
+    EXPECT_THAT(offered, Not(HasSubstr(word)));
 }
 
 }  // namespace

@@ -10,6 +10,7 @@
 #include "data/nifti.h"
 #include "data/prepare.h"
 #include "evaluation/score_case.h"
+#include "reports/json_difference.h"
 #include "reports/record_hash.h"
 #include "reports/render.h"
 #include "reports/report.h"
@@ -180,6 +181,83 @@ TEST_F(VerifyTest, NamesAHiddenFailure) {
   EXPECT_EQ(last_link().state, LinkState::holds);
   change_report([](json& report) { report["failures"].clear(); });
   expect_broken(last_link(), "report.json: failures");
+}
+
+// Which files a report has is the program's to say, not report.json's.
+TEST_F(VerifyTest, NamesAFileThatTheReportDoesNotNameAnyMore) {
+  fs::remove(out() / "tables/table1_tests.csv");
+  change_report([](json& report) { report["files"].erase("tables/table1_tests.csv"); });
+  expect_broken(last_link(), "tables/table1_tests.csv");
+}
+
+TEST_F(VerifyTest, NamesAFileThatNoReportHas) {
+  write_file_atomically(out() / "tables/better.csv", "100");
+  expect_broken(last_link(), "tables/better.csv");
+  change_report([](json& report) { report["files"]["tables/better.csv"] = sha256(std::string_view("100")); });
+  expect_broken(last_link(), "tables/better.csv");
+}
+
+TEST_F(VerifyTest, NamesAFileThatSaysSomethingElseThanTheNumbers) {
+  write_file_atomically(out() / "report.md", "everything is significant");
+  change_report([&](json& report) { report["files"]["report.md"] = sha256_of_file(out() / "report.md"); });
+  expect_broken(last_link(), "report.md");
+}
+
+TEST_F(VerifyTest, NamesAChangedTitle) {
+  change_report([](json& report) { report["title"] = "proof"; });
+  expect_broken(last_link(), "report.json: title");
+}
+
+TEST_F(VerifyTest, NamesAChangedLogAndAChangedCurve) {
+  write_file_atomically(single() / "log.jsonl", "{\"done_iterations\":10,\"losses\":{\"loss\":1.5}}\n");
+  write_report(out(), make_report(read_runs(runs(), synthetic_tables()), shipped_numbers(), {200, 1, 1}));
+  EXPECT_EQ(last_link().state, LinkState::holds);
+  change_report([](json& report) { report["training"][0]["loss"][0][1] = 0.1; });
+  expect_broken(last_link(), "report.json: training");
+  write_file_atomically(single() / "log.jsonl", "{}\n");
+  expect_broken(last_link(), "single/seed-0/log.jsonl");
+}
+
+TEST_F(VerifyTest, NamesARunThatCameOrWent) {
+  SyntheticRun second;
+  second.seed = 1;
+  write_synthetic_run(runs(), second);
+  expect_broken(last_link(), "report.json: provenance");
+  EXPECT_THAT(last_link().detail, HasSubstr("seed-1 of single is missing in the report"));
+  fs::remove_all(runs() / "single/seed-1");
+  change_report([](json& report) {
+    json& values = report["tables"][0]["values"];
+    values.erase(values.begin());
+  });
+  EXPECT_THAT(last_link().detail, HasSubstr("cell ct_ct of single is missing in the report"));
+}
+
+TEST(JsonDifference, NamesWhatAnArrayLacks) {
+  const json one = json::parse(R"({"runs": [{"id": "single", "seed": 0}]})");
+  const json two = json::parse(R"({"runs": [{"id": "single", "seed": 0}, {"id": "single", "seed": 1}]})");
+  EXPECT_EQ(first_difference(one, two),
+            "seed-1 of single is missing in the report in runs, but not in what is stored");
+  EXPECT_EQ(first_difference(two, one),
+            "seed-1 of single stands in the report in runs, but not in what is stored");
+  EXPECT_EQ(first_difference(one, one), "");
+}
+
+// A change that the rules explain is no break, and one that they do not explain still is.
+TEST_F(VerifyTest, AnEarlierRuleIsNamedAndAChangedScoreStillBreaksTheChain) {
+  change_report([](json& report) {
+    report.erase("rules");
+    report["tables"][0]["values"][0]["mean"] = 0.99;
+  });
+  const auto links = verify_report({out() / "report.json", runs(), ""}, shipped_numbers());
+  const auto changed = std::find_if(links.begin(), links.end(), [](const VerifiedLink& link) {
+    return link.name == "report.json: table1";
+  });
+  ASSERT_NE(changed, links.end());
+  EXPECT_EQ(changed->state, LinkState::changed_rule);
+  EXPECT_THAT(changed->detail, HasSubstr("changed since: 2 ("));
+  EXPECT_NE(links.back().state, LinkState::broken);
+  flip_last_byte(single() / "scores.csv");
+  expect_broken(last_link(), "single/seed-0/scores.csv");
 }
 
 TEST_F(VerifyTest, AReportThatIsNoneIsRefused) {
