@@ -12,7 +12,9 @@ const std::vector<Rule>& all_rules() {
       {3, true,
        "NIfTI files are read as the standard says: scaling, units, offsets, one tolerance for grids"},
       {4, true,
-       "a surface distance that equals the tolerance of NSD counts as within, whatever the rounding"},
+       "a surface distance that equals the tolerance of NSD counts as within, whatever the rounding, and "
+       "under "
+       "shear distances follow the affine"},
       {5, false, "every table says whether it was declared before there were scores"},
       {6, false, "methods are compared on the same organs, and a cell with holes is never the best"},
       {7, false, "identical scores read so, and are neither equivalent nor undecided"},
@@ -21,7 +23,11 @@ const std::vector<Rule>& all_rules() {
        "a mean of cells has Welch-Satterthwaite's degrees of freedom, and power is the deciding test's"},
       {10, false, "pooled pairs give no verdict; the clustered test decides"},
       {11, false, "in a mean of cells the deciding test weighs cells as the difference does"},
-      {12, false, "equivalence needs TOST and the BCa interval inside the margin, and 24 patients"}};
+      {12, false, "equivalence needs TOST and the BCa interval inside the margin, and 24 patients"},
+      {13, false,
+       "every mean carries its name, and ranks that the mean does not bear out read \"in most patients, not "
+       "in the "
+       "mean\""}};
   return rules;
 }
 

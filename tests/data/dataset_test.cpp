@@ -13,10 +13,13 @@ namespace {
 
 using ::testing::AllOf;
 using ::testing::HasSubstr;
+using ::testing::Not;
 
 class DatasetTest : public testing::Test {
  protected:
-  void file(const std::string& name) { write_file_atomically(folder_.path() / name, "x"); }
+  void file(const std::string& name, const std::string& text = "x") {
+    write_file_atomically(folder_.path() / name, name == "dataset.json" && text == "x" ? "{}" : text);
+  }
   std::string refusal() {
     try {
       open_dataset(folder_.path());
@@ -58,6 +61,69 @@ TEST_F(DatasetTest, RefusesAFolderThatIsAbsentEmptyOrNotAmos) {
   EXPECT_THAT(refusal(), HasSubstr("no image"));
   EXPECT_THAT(message_of<DataError>([&] { open_dataset(folder_.path() / "absent"); }),
               HasSubstr("there is no such folder"));
+}
+
+TEST_F(DatasetTest, ACaseInTwoFoldersMustBeTheSameFile) {
+  for (const char* name : {"dataset.json", "imagesTr/amos_0001.nii.gz", "labelsTr/amos_0001.nii.gz",
+                           "imagesTs/amos_0001.nii.gz"}) {
+    file(name);
+  }
+  EXPECT_EQ(open_dataset(folder_.path()).cases.at("amos_0001").label,
+            folder_.path() / "labelsTr/amos_0001.nii.gz");
+  file("labelsTs/amos_0001.nii.gz", "another label");
+  EXPECT_THAT(refusal(),
+              AllOf(HasSubstr("labelsTr/amos_0001.nii.gz and "), HasSubstr("labelsTs/amos_0001.nii.gz")));
+  file("labelsTs/amos_0001.nii.gz");
+  file("imagesTs/amos_0001.nii.gz", "another image");
+  EXPECT_THAT(refusal(),
+              AllOf(HasSubstr("imagesTr/amos_0001.nii.gz and "), HasSubstr("imagesTs/amos_0001.nii.gz")));
+}
+
+TEST_F(DatasetTest, SaysWhatLiesInPlaceOfAMissingFile) {
+  for (const char* name : {"dataset.json", "imagesTr/amos_0001_0000.nii.gz", "labelsTr/amos_0001.nii.gz",
+                           "imagesTr/amos_0002.nii.gz/amos_0002.nii", "labelsTr/amos_0002.nii.gz",
+                           "imagesTr/amos_0003.nii.gz", "labelsTr/amos_0003_seg.nii.gz"}) {
+    file(name);
+  }
+  std::filesystem::create_symlink("gone.nii.gz", folder_.path() / "labelsTr/amos_0004.nii.gz");
+  const Dataset dataset = open_dataset(folder_.path());
+  EXPECT_EQ(missing_cases(dataset, split_of({"amos_0001", "amos_0002", "amos_0003"})).size(), 3U);
+  const std::string message = message_of<DataError>([&] {
+    restrict_to(dataset, split_of({"amos_0001", "amos_0002", "amos_0003"}), false);
+  });
+  EXPECT_THAT(message, AllOf(HasSubstr("found amos_0001_0000.nii.gz in imagesTr, wanted amos_0001.nii.gz"),
+                             HasSubstr("amos_0002.nii.gz is a folder, not a file"),
+                             HasSubstr("found amos_0003_seg.nii.gz in labelsTr")));
+  EXPECT_THAT(message_of<DataError>([&] { restrict_to(dataset, split_of({"amos_0004"}), false); }),
+              HasSubstr("is a link to gone.nii.gz, which is not there"));
+}
+
+TEST_F(DatasetTest, SaysThatImagesAreNotPacked) {
+  file("dataset.json");
+  file("imagesTr/amos_0001.nii");
+  EXPECT_THAT(refusal(), HasSubstr("imagesTr holds 1 other entry: amos_0001.nii"));
+}
+
+TEST_F(DatasetTest, RefusesLabelsThatAreNamedOtherwise) {
+  file("imagesTr/amos_0001.nii.gz");
+  const auto named = [&](const std::string& labels) {
+    file("dataset.json", R"({"labels": )" + labels + "}");
+    return refusal();
+  };
+  EXPECT_EQ(
+      named(
+          R"({"0": "background", "4": "gall bladder", "8": "arota", "9": "postcava", "15": "prostate/uterus"})"),
+      "");
+  EXPECT_EQ(
+      named(R"({"background": 0, "Right_Kidney": 2, "kidney-left": 3, "IVC": 9, "urinary bladder": [14]})"),
+      "");
+  EXPECT_EQ(named(R"({"left and right kidney": [2, 3]})"), "");  // a region of nnU-Net's, no label
+  // Another numbering: AMOS22 has the pancreas at 10 and the right adrenal gland at 11.
+  EXPECT_THAT(named(R"({"11": "pancreas", "1": "spleen", "5": "femur"})"),
+              AllOf(HasSubstr("label 11 is \"pancreas\", here 11 is right adrenal gland"),
+                    HasSubstr("label 5 is \"femur\""), Not(HasSubstr("spleen\","))));
+  EXPECT_THAT(named(R"({"pancreas": 11})"), HasSubstr("label 11"));
+  EXPECT_THAT(named(R"({"14": "portal vein"})"), HasSubstr("here 14 is bladder"));
 }
 
 TEST_F(DatasetTest, ListsAllCasesOfTheSplitThatItLacks) {

@@ -3,6 +3,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <cmath>
 #include <string>
 
 #include "core/error.h"
@@ -43,6 +44,53 @@ TEST(Geometry, GridsAreTheSameOnlyIfNoCornerMoves) {
   Geometry longer = grid;
   longer.size_xyz[0] = 101;
   EXPECT_FALSE(same_grid(grid, longer, 1e9));
+}
+
+// The displacements are those of the shifts themselves: origin (dx, dy, dz) moves every voxel by its length.
+TEST(Geometry, OneToleranceIsAShareOfTheSmallestEdge) {
+  for (const double edge : {5e-4, 0.7, 4.0}) {
+    const Geometry grid = turned(upright_grid({30, 20, 10}, {edge, 2 * edge, 3 * edge}, {0, 0, 0}), 31);
+    Geometry moved = grid;
+    moved.affine[0][3] = 0.03 * edge;  // 3-4-5: .05 of the edge in all
+    moved.affine[1][3] = 0.04 * edge;
+    EXPECT_TRUE(same_grid(grid, moved)) << edge;
+    moved.affine[1][3] = 0.041 * edge;
+    EXPECT_FALSE(same_grid(grid, moved)) << edge;
+  }
+}
+
+TEST(Geometry, ADifferenceIsToldByItsParts) {
+  const Geometry grid = upright_grid({11, 21, 31}, {1, 1, 1}, {0, 0, 0});
+  Geometry other = grid;
+  other.affine[2][3] = 0.5;
+  other.affine[0][0] = 1.2;  // the eleventh voxel lies 2 mm away
+  const GridDifference difference = grid_difference(other, grid);
+  EXPECT_NEAR(difference.origin_mm, 0.5, 1e-12);
+  EXPECT_NEAR(difference.spacing_mm, 2, 1e-12);
+  EXPECT_NEAR(difference.direction_mm, 0, 1e-12);
+  EXPECT_NEAR(difference.displacement_mm, std::hypot(2, 0.5), 1e-12);
+  const Geometry flipped =
+      stored_as(LabelMap{grid, std::vector<std::uint8_t>(11U * 21 * 31)}, {{0, 1, 2}, {true, false, false}})
+          .geometry;
+  EXPECT_NEAR(grid_difference(flipped, grid).direction_mm, 20, 1e-12);  // ten steps forth and ten back
+  EXPECT_NE(grid_fault(other, grid, "a.nii.gz").find("due to origin 0.5, spacing 2, direction 0 mm"),
+            std::string::npos);
+  EXPECT_EQ(grid_fault(grid, grid, "a.nii.gz"), "");
+  Geometry broken = grid;
+  broken.affine[0][0] = std::nan("");
+  EXPECT_FALSE(same_grid(grid, broken));
+}
+
+TEST(Geometry, ShearIsToldFromTheRoundingOfARotation) {
+  for (int degrees = 0; degrees <= 45; ++degrees) {
+    Geometry grid = turned(upright_grid({2, 2, 2}, {0.7, 1.3, 4.5}), degrees);
+    for (auto& row : grid.affine) {
+      for (double& value : row) value = static_cast<double>(static_cast<float>(value));
+    }
+    EXPECT_FALSE(is_sheared(grid)) << degrees;
+    grid.affine[1][2] += 1e-4;
+    EXPECT_TRUE(is_sheared(grid)) << degrees;
+  }
 }
 
 TEST(Orientation, EveryStorageOrderOfAVolumeBecomesTheSameCanonicalVolume) {

@@ -78,8 +78,7 @@ TEST_F(EvaluateFolderTest, RefusesAnotherGridAndNamesEveryCase) {
   write("labels/amos_0002.nii.gz", {1, 1});
   write("predictions/amos_0002.nii.gz", {1, 1, 1});
   EXPECT_THAT(error(), HasSubstr("2 case(s) can't be scored"));
-  EXPECT_THAT(error(),
-              HasSubstr("predictions/amos_0001.nii.gz: has another size, spacing, origin or direction"));
+  EXPECT_THAT(error(), HasSubstr("predictions/amos_0001.nii.gz: has another spacing, origin or direction"));
   EXPECT_THAT(error(), HasSubstr("predictions/amos_0002.nii.gz: has another size"));
 }
 
@@ -115,6 +114,39 @@ TEST_F(EvaluateFolderTest, ReadsAnotherProgramsLabelsThroughAMap) {
   EXPECT_EQ(result.scores[10].value, 1.0);  // the liver
   options_.label_ids.erase(7);
   EXPECT_THAT(error(), HasSubstr("holds labels that the label map doesn't name: 7"));
+}
+
+TEST_F(EvaluateFolderTest, ReadsReferencesThroughAMapOfTheirOwn) {
+  write("labels/amos_0001.nii.gz", {11, 11, 0, 0});  // BTCV's pancreas
+  write("predictions/amos_0001.nii.gz", {10, 10, 0, 0});
+  options_.metrics = {"dice"};
+  EXPECT_EQ(evaluate().scores[9].value, 0.0);
+  write_file_atomically(folder_.path() / "map.json", R"({"11": "pancreas"})");
+  options_.reference_ids = read_label_ids(folder_.path() / "map.json");
+  const FolderScores result = evaluate();
+  EXPECT_EQ(result.scores[9].value, 1.0);
+  EXPECT_FALSE(result.scores[10].value);  // no right adrenal gland in either
+}
+
+TEST_F(EvaluateFolderTest, RefusesNamesThatDisagreeWithTheNumbers) {
+  const std::string btcv = R"({"labels": {"pancreas": 11, "spleen": 1}})";
+  write_file_atomically(folder_.path() / "dataset.json", btcv);  // beside the references' folder
+  EXPECT_THAT(error(),
+              testing::AllOf(HasSubstr("label 11 is \"pancreas\""), HasSubstr("--reference-label-map")));
+  options_.reference_ids = {{1, 1}, {6, 6}, {11, 11}};
+  EXPECT_THAT(error(), HasSubstr("but the label map makes it right adrenal gland"));
+  options_.reference_ids = {{1, 1}, {6, 6}, {11, 10}};
+  EXPECT_EQ(error(), "");
+  write_file_atomically(folder_.path() / "predictions/dataset.json", btcv);
+  EXPECT_THAT(error(), testing::AllOf(HasSubstr("predictions/dataset.json"), HasSubstr(" --label-map")));
+}
+
+TEST_F(EvaluateFolderTest, SaysWhatWasFoundInsteadOfAPrediction) {
+  write("labels/amos_0002.nii.gz", {1});
+  write("predictions/amos_0002_seg.nii.gz", {1});
+  EXPECT_EQ(evaluate().found_instead.at("amos_0002"), "found amos_0002_seg.nii.gz, wanted amos_0002.nii.gz");
+  std::filesystem::create_directories(folder_.path() / "predictions/amos_0002.nii.gz");
+  EXPECT_THAT(error(), HasSubstr("amos_0002.nii.gz is a folder, not a file"));
 }
 
 TEST_F(EvaluateFolderTest, RefusesLabelMapsThatSayNothing) {

@@ -7,6 +7,7 @@
 
 #include "core/random.h"
 #include "core/safetensors.h"
+#include "tests/data/volumes.h"
 #include "tests/evaluation/parity_json.h"
 
 namespace totum {
@@ -149,6 +150,108 @@ TEST(SurfaceDistance, EqualsTheSlowVersion) {
         nearest = std::min(nearest, std::hypot(from[i][0] - p[0], from[i][1] - p[1], from[i][2] - p[2]));
       EXPECT_NEAR(d.from_prediction_mm[i], nearest, 1e-12);
     }
+  }
+}
+
+// A grid as a file keeps it: every entry of the affine is rounded to float32.
+Geometry stored_grid(double spacing_mm, double degrees, const Shape3& shape) {
+  Geometry grid =
+      turned(upright_grid({shape[2], shape[1], shape[0]}, {spacing_mm, spacing_mm, spacing_mm}), degrees);
+  for (auto& row : grid.affine) {
+    for (double& value : row) value = static_cast<double>(static_cast<float>(value));
+  }
+  return grid;
+}
+
+// A cube moved along y: in units of voxels squared distances are whole numbers, found here by comparing every
+// surface voxel with every other, so that "at most k voxels" is decided without rounding.
+TEST(SurfaceDistance, EqualToTheToleranceIsWithinIt) {
+  const Shape3 shape{10, 18, 10};
+  for (const std::int64_t k : {1, 2, 5}) {
+    const VoxelBox cube{{2, 2, 2}, {8, 8, 8}};
+    const VoxelBox moved{{2, 2 + k, 2}, {8, 8 + k, 8}};
+    std::int64_t within = 0, all = 0;
+    const auto surface = [](const VoxelBox& box) {
+      std::vector<Shape3> places;
+      for (std::int64_t z = box.begin[0]; z < box.end[0]; ++z) {
+        for (std::int64_t y = box.begin[1]; y < box.end[1]; ++y) {
+          for (std::int64_t x = box.begin[2]; x < box.end[2]; ++x) {
+            const auto edge = [](std::int64_t v, std::int64_t b, std::int64_t e) {
+              return v == b || v == e - 1;
+            };
+            if (edge(z, box.begin[0], box.end[0]) || edge(y, box.begin[1], box.end[1]) ||
+                edge(x, box.begin[2], box.end[2]))
+              places.push_back({z, y, x});
+          }
+        }
+      }
+      return places;
+    };
+    const auto count = [&](const std::vector<Shape3>& from, const std::vector<Shape3>& to) {
+      for (const Shape3& a : from) {
+        std::int64_t nearest = 1000000;
+        for (const Shape3& b : to) {
+          const std::int64_t z = a[0] - b[0], y = a[1] - b[1], x = a[2] - b[2];
+          nearest = std::min(nearest, z * z + y * y + x * x);
+        }
+        within += nearest <= k * k ? 1 : 0;
+        ++all;
+      }
+    };
+    count(surface(cube), surface(moved));
+    count(surface(moved), surface(cube));
+    const Labels prediction = box_mask(moved, shape), reference = box_mask(cube, shape);
+    const VoxelBox box = organ_boxes(prediction, reference, shape).front();
+    for (int degrees = 0; degrees <= 45; ++degrees) {
+      for (const double spacing_mm : {0.1, 0.2, 0.4, 0.7, 1.0, 3.3, 10.0}) {
+        const SurfaceDistances d =
+            surface_distances_mm(prediction, reference, stored_grid(spacing_mm, degrees, shape), box, 1);
+        EXPECT_EQ(nsd(d, static_cast<double>(k) * spacing_mm),
+                  static_cast<double>(within) / static_cast<double>(all))
+            << k << " voxels of " << spacing_mm << " mm at " << degrees << " degrees";
+      }
+    }
+  }
+}
+
+// Two voxels, one step apart along y and one along z, where z leans towards y by 27 degrees: the place of the
+// second is (0, 1 + tan 27, 1) mm from the first, not sqrt(1 + 1/cos² 27) as the lengths of the columns say.
+TEST(SurfaceDistance, UnderShearIsTheAffinesOwn) {
+  const double lean = std::tan(27 * 3.14159265358979323846 / 180);
+  Geometry grid = upright_grid({16, 14, 12}, {1, 1, 1});
+  grid.affine[1][2] = lean;
+  const Labels a = box_mask({{1, 2, 3}, {2, 3, 4}});
+  const Labels b = box_mask({{2, 3, 3}, {3, 4, 4}});
+  const SurfaceDistances d = surface_distances_mm(a, b, grid, organ_boxes(a, b, kShape).front(), 1);
+  EXPECT_NEAR(hd95_mm(d).value(), std::hypot(1 + lean, 1), 1e-12);
+  EXPECT_NEAR(assd_mm(d).value(), std::hypot(1 + lean, 1), 1e-12);
+}
+
+TEST(SurfaceDistance, OfManyPlacesUnderShearEqualsTheSlowVersion) {
+  Geometry grid = turned(upright_grid({16, 14, 12}, {0.7, 1.3, 4}), 20);
+  for (std::size_t row = 0; row < 3; ++row) grid.affine[row][2] += 0.8 * grid.affine[row][0];
+  Labels a(12U * 14 * 16), b(a.size());
+  for (std::size_t i = 0; i < a.size(); ++i) {
+    a[i] = static_cast<std::uint8_t>(i % 37 == 0);
+    b[i] = static_cast<std::uint8_t>(i % 41 == 5);
+  }
+  const auto places = [&](const Labels& labels) {
+    std::vector<Vector3> found;
+    for (std::size_t i = 0; i < labels.size(); ++i) {
+      if (labels[i] != 0)
+        found.push_back(world_mm(grid, static_cast<double>(i % 16), static_cast<double>(i / 16 % 14),
+                                 static_cast<double>(i / 224)));
+    }
+    return found;
+  };
+  const auto d = surface_distances_mm(a, b, grid, organ_boxes(a, b, kShape).front(), 1);
+  const auto from = places(a), to = places(b);
+  ASSERT_EQ(d.from_prediction_mm.size(), from.size());  // every voxel stands alone
+  for (std::size_t i = 0; i < from.size(); ++i) {
+    double nearest = 1e9;
+    for (const Vector3& p : to)
+      nearest = std::min(nearest, std::hypot(from[i][0] - p[0], from[i][1] - p[1], from[i][2] - p[2]));
+    EXPECT_NEAR(d.from_prediction_mm[i], nearest, 1e-9);
   }
 }
 
