@@ -30,8 +30,8 @@ struct WeightedSignedRank {
 WeightedSignedRank weighted_signed_rank(std::span<const RankedStratum> strata,
                                         const SignedRankOptions& options);
 
-/// The bound from which on |statistic| has two-sided p < alpha for strata of so many untied pairs, by the same rule of
-/// exactness; infinity if there is none.
+/// The bound from which on |statistic| has two-sided p < alpha for strata of so many untied pairs, by the
+/// same rule of exactness; infinity if there is none.
 double critical_weighted_signed_rank(std::span<const std::int64_t> pairs, std::span<const double> weights,
                                      double alpha);
 

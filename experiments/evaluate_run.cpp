@@ -41,8 +41,9 @@ std::vector<std::string> evaluate_run(const CasePredictor& predict, const RunRec
     if (!wants(config.grids, grid)) return;
     const ScoringOptions options{config.metrics, EmptyPolicy::standard,
                                  static_cast<int>(record.preset.threads)};
-    const auto of_case = score_case({record.name(), image.case_id(), image.modality(), grid},
-                                    prediction.voxels, reference, as_stored(prediction.geometry), data.split, options);
+    const auto of_case =
+        score_case({record.name(), image.case_id(), image.modality(), grid}, prediction.voxels, reference,
+                   as_stored(prediction.geometry), data.split, options);
     scores.insert(scores.end(), of_case.begin(), of_case.end());
   };
   std::int64_t done = 0;

@@ -123,7 +123,7 @@ PredictedFolder predict_folder(const PredictRequest& request, Progress& progress
   check_target(images, request.out);
   pin_arithmetic(record.preset.threads, record.preset.deterministic);
   load_state(*method, request.run.best(), {"", false});
-  progress.start(fmt::format("predicting {} images", images.size()),
+  progress.start(fmt::format("predicting {} image{}", images.size(), images.size() == 1 ? "" : "s"),
                  static_cast<std::int64_t>(images.size()));
   std::int64_t done = 0;
   for (const fs::path& image : images) {

@@ -166,7 +166,9 @@ TEST_F(Prepare, FaultsOfAllCasesAreNamedAtOnce) {
   const std::string message = message_of<DataError>([&] { prepare(cache_); });
   EXPECT_THAT(message, HasSubstr("2 case(s)"));
   EXPECT_THAT(message, HasSubstr("imagesTr/amos_0002.nii.gz"));
-  EXPECT_THAT(message, HasSubstr("labelsTr/amos_0508.nii.gz: the label has 4 x 4 x 4 voxels"));
+  EXPECT_THAT(
+      message,
+      HasSubstr("labelsTr/amos_0508.nii.gz: the label has another size than its image: 4 x 4 x 4 voxels"));
   write_file_atomically(image_of("amos_0002"), whole);  // what was good is kept; the rest is refused again
   EXPECT_THAT(message_of<DataError>([&] { prepare(cache_); }), HasSubstr("1 case(s)"));
 }

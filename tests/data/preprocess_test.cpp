@@ -99,7 +99,7 @@ TEST(Preprocess, RefusesALabelOfAnotherSizeOrPlace) {
   const auto refusal = [&image = image](const LabelMap& wrong) {
     return message_of<DataError>([&] { preprocess(image, wrong, Modality::ct, {}); });
   };
-  EXPECT_THAT(refusal(other_label), HasSubstr("the label has 8 x 8 x 7 voxels, its image 8 x 8 x 8"));
+  EXPECT_THAT(refusal(other_label), HasSubstr("8 x 8 x 7 voxels (x, y, z) instead of 8 x 8 x 8"));
   LabelMap shifted = label;
   shifted.geometry.affine[1][3] += 0.2;
   EXPECT_THAT(refusal(shifted), HasSubstr("another spacing, origin or direction"));

@@ -149,8 +149,10 @@ TEST_F(RescoreTest, NamesAMissingLabelMap) {
 TEST_F(RescoreTest, NamesALabelMapOnAnotherGrid) {
   write("run/predictions/amos_0001.nii.gz", {1, 0, 2, 2}, 5);
   write("run/predictions_network/amos_0001.nii.gz", {2, 2}, 1);
-  EXPECT_THAT(rescored("native").difference, HasSubstr("has another spacing, origin or direction than its reference"));
-  EXPECT_THAT(rescored("network").difference, HasSubstr("has another spacing, origin or direction than its reference"));
+  EXPECT_THAT(rescored("native").difference,
+              HasSubstr("has another spacing, origin or direction than its reference"));
+  EXPECT_THAT(rescored("network").difference,
+              HasSubstr("has another spacing, origin or direction than its reference"));
 }
 
 TEST_F(RescoreTest, HashesTheDatasetAsPreparingItDoes) {

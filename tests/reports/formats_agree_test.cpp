@@ -24,6 +24,7 @@ namespace fs = std::filesystem;
 struct Shown {
   std::string number;
   bool is_best = false, is_significant = false;
+  bool in_most_patients = false, is_contradicted = false;  // ‡ and §
   std::int64_t missed = 0;
 };
 
@@ -36,6 +37,11 @@ Shown expected(const json& table, const json& value) {
   for (const json& test : table.at("tests").at("results")) {
     if (test.at("cell") == value.at("cell") && test.at("entry") == value.at("entry"))
       shown.is_significant = test.at("verdict") == "better" || test.at("verdict") == "worse";
+    if (test.at("cell") == value.at("cell") && test.at("entry") == value.at("entry")) {
+      shown.in_most_patients =
+          test.at("verdict").get<std::string>().ends_with("in most patients, not in the mean");
+      for (const json& name : test.at("contradicted_by")) shown.is_contradicted |= name == "pooled mean";
+    }
   }
   return shown;
 }
@@ -64,6 +70,13 @@ std::string missed_text(const Shown& shown) {
   return shown.missed == 0 ? "" : fmt::format(" ({} missed)", shown.missed);
 }
 
+// The marks of a cell: each in the format's own signs, in this order.
+std::string marks(const Shown& shown, const std::string& star, const std::string& dagger,
+                  const std::string& section) {
+  return (shown.is_significant ? star : "") + (shown.in_most_patients ? dagger : "") +
+         (shown.is_contradicted ? section : "");
+}
+
 struct CsvRow {
   std::string mean, missed, verdict, standing;
 };
@@ -73,7 +86,7 @@ std::map<std::pair<std::string, std::string>, CsvRow> rows_of(const std::string&
   const fs::path path = folder.path() / "values.csv";
   write_file_atomically(path, text);
   io::CSVReader<6, io::trim_chars<' '>, io::double_quote_escape<',', '"'>> csv(path.string());
-  csv.read_header(io::ignore_extra_column, "cell", "entry", "mean", "missed", "verdict", "standing");
+  csv.read_header(io::ignore_extra_column, "cell", "entry", "pooled_mean", "missed", "verdict", "standing");
   std::map<std::pair<std::string, std::string>, CsvRow> rows;
   std::string cell, entry;
   CsvRow row;
@@ -110,12 +123,14 @@ void expect_agreement(const json& report) {
         std::string field = in_markdown.at(2 + c * (has_paper ? 2 : 1));
         if (field.ends_with(" |")) field.resize(field.size() - 2);
         EXPECT_EQ(field, fmt::format("{0}{1} ± {2}{0}{3}{4}", bold, shown.number, sd,
-                                     shown.is_significant ? "\\*" : "", missed_text(shown)));
+                                     marks(shown, "\\*", "‡", "§"), missed_text(shown)));
+        const std::string raised = marks(shown, "*", "\\ddagger", "\\S");
+        const std::string in_plain = marks(shown, "*", "‡", "§");
         const std::string number = shown.is_best ? "\\mathbf{" + shown.number + "}" : shown.number;
         EXPECT_TRUE(in_latex.at(1 + c).starts_with(fmt::format(
-            "${}{} \\pm {}${}", number, shown.is_significant ? "^{*}" : "", sd, missed_text(shown))))
+            "${}{} \\pm {}${}", number, raised.empty() ? "" : "^{" + raised + "}", sd, missed_text(shown))))
             << in_latex.at(1 + c);
-        EXPECT_NE(in_text.find(fmt::format("{} ± {}{}{}", shown.number, sd, shown.is_significant ? "*" : " ",
+        EXPECT_NE(in_text.find(fmt::format("{} ± {}{}{}", shown.number, sd, in_plain.empty() ? " " : in_plain,
                                            missed_text(shown))),
                   std::string::npos)
             << in_text;
@@ -238,7 +253,7 @@ TEST(FormatsAgree, NothingIsBestThatATestCallsWorse) {
       return organ == 6 || number > 22;
     };
     run.rule = [=](std::int64_t number, Modality, std::int64_t) -> std::optional<double> {
-      return 0.5 + lead * (number > 22 ? -0.3 : 0.02 + 0.001 * static_cast<double>(number));
+      return 0.5 + lead * (number > 22 ? -0.1 : 0.02 + 0.001 * static_cast<double>(number));
     };
     write_synthetic_run(folder.path(), run);
   }
