@@ -93,9 +93,10 @@ std::string conclusion(const nlohmann::json& test, const TableSpec& table) {
     return equivalence_text(test, table);
   }
   if (verdict == "unreachable") {
-    return fmt::format(
-        "not decidable: {} differ in score, which can't give less than p = {} after correction",
-        cases(test.at("patients_that_differ")), p_text(test.at("smallest_p_adjusted")));
+    const std::int64_t differing = test.at("patients_that_differ");
+    return fmt::format("not decidable: {} {} in score, which can't give less than p = {} after correction",
+                       cases(differing), differing == 1 ? "differs" : "differ",
+                       p_text(test.at("smallest_p_adjusted")));
   }
   if (test.at("p_equivalence_adjusted").get<double>() < alpha) {
     return fmt::format("undecided: two one-sided t tests put the mean difference within {}, but {}",
