@@ -237,7 +237,8 @@ TEST_F(ExternalTest, RefusesAnotherSizeUnknownValuesAndUnreadableFiles) {
   give_truth();
   LabelMap small{upright_grid({3, 3, 3}, {1, 1, 1}), std::vector<std::uint8_t>(27, 0)};
   give("amos_0004", small);
-  EXPECT_THAT(failure(kCopy), HasSubstr("has 3 x 3 x 3 voxels (x, y, z), its image "));
+  EXPECT_THAT(failure(kCopy),
+              HasSubstr("has another size than its image: 3 x 3 x 3 voxels (x, y, z) instead of "));
   give_truth();
   LabelMap odd = read_label(dataset_.cases.at("amos_0508").label);
   odd.voxels[0] = 14;
