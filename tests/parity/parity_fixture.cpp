@@ -35,10 +35,9 @@ constexpr double kOtherCpus = 3;
 // products each way through networks whose norms keep gradients of one size; and 2^6 of it times the largest
 // gradient of the network for a gradient that is zero but for rounding, of a bias in front of an instance
 // norm say, whose terms cancel. A wrong formula is off by far more, and float64 has no such slack.
-double float32_slack(const nlohmann::json& row, double largest_norm) {
+double float32_slack(double norm, double bound, double largest_norm) {
   constexpr double kEpsilon = std::numeric_limits<float>::epsilon();
-  const double floor = 1024 * kEpsilon * row.at("grad_norm").get<double>() + 64 * kEpsilon * largest_norm;
-  return std::max(kOtherCpus * row.at("norm_atol").get<double>(), floor);
+  return std::max(kOtherCpus * bound, 1024 * kEpsilon * norm + 64 * kEpsilon * largest_norm);
 }
 
 }  // namespace
@@ -176,12 +175,13 @@ void expect_gradients(torch::nn::Module& module, const nlohmann::json& rows) {
     // A norm near 1e-15 is rounding, of a bias in front of an instance norm say, and another on another CPU.
     const double slack = relative * norm + 2e-14;
     const double got = gradient.to(at::kDouble).norm().item<double>();
-    EXPECT_NEAR(got, norm, is_double ? slack : float32_slack(row, largest)) << row.at("name");
+    EXPECT_NEAR(got, norm, is_double ? slack : float32_slack(norm, row.at("norm_atol"), largest))
+        << row.at("name");
     if (!is_double) worst = std::max(worst, std::abs(got - norm) / row.at("norm_atol").get<double>());
     EXPECT_NEAR(sine_projection(gradient, false), row.at("grad_proj").get<double>(),
-                is_double
-                    ? slack
-                    : std::max(kOtherCpus * row.at("proj_atol").get<double>(), float32_slack(row, largest)))
+                is_double ? slack
+                          : std::max(kOtherCpus * row.at("proj_atol").get<double>(),
+                                     float32_slack(norm, row.at("norm_atol"), largest)))
         << row.at("name");
   }
   if (worst > 0) std::cout << "float32 gradients: worst norm off by " << worst << " of the fixture's bound\n";
@@ -192,9 +192,9 @@ void expect_gradient(const at::Tensor& gradient, const nlohmann::json& row) {
   const double norm = row.at("norm").get<double>();
   const double slack = index().at("double_precision_tolerance").at("scalar_rel").get<double>() * norm;
   EXPECT_NEAR(gradient.to(at::kDouble).norm().item<double>(), norm,
-              is_double ? slack : row.at("norm_atol").get<double>());
+              is_double ? slack : float32_slack(norm, row.at("norm_atol"), norm));
   EXPECT_NEAR(sine_projection(gradient, false), row.at("proj").get<double>(),
-              is_double ? slack : row.at("proj_atol").get<double>());
+              is_double ? slack : float32_slack(norm, row.at("proj_atol"), norm));
 }
 
 void expect_value(double got, double expected, double atol, bool is_double) {
