@@ -192,7 +192,8 @@ TEST_F(ReportCommandsTest, CompareOfOneCaseHasNoIntervalsAndDecidesNothing) {
   write_small(at("b.csv"), "b", {0.6});
   const Outcome made = call({"compare", "a=" + at("a.csv"), "b=" + at("b.csv"), "--out", at("out")});
   EXPECT_EQ(made.exit_status, 0) << made.error;
-  EXPECT_THAT(made.out, HasSubstr("not decidable: 1 case differs in score, which can't give less than p = 1"));
+  EXPECT_THAT(made.out,
+              HasSubstr("not decidable: 1 case differs in score, which can't give less than p = 1"));
   EXPECT_THAT(made.out, HasSubstr("Fewer than three seeds"));
   const auto table = read_json_file(fs::path(at("out")) / "report.json")["tables"][0];
   EXPECT_TRUE(table["tests"]["results"][0]["power"].is_null());
